@@ -1,0 +1,116 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// An Address is where an origin listens, or the admin server.
+type Address struct {
+	Scheme string // "http", "https" or "h2c" (HTTP/2 without TLS, by prior knowledge)
+	Host   string // a name in lower case, or an IP address without brackets; "" for Unix sockets
+	Port   uint16 // 0 for Unix sockets
+	Path   string // of a Unix socket, absolute; else ""
+}
+
+// ParseAddress reads "10.0.0.1:80", "name:80", "[::1]:80", "http://name", "https://name:8443", "h2c://name:50051" or "unix:/run/app.sock". Without a scheme it is http and
+// needs a port; http has 80 and https 443 where none is written; h2c needs one.
+func ParseAddress(s string) (Address, error) {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		return unixAddress(path)
+	}
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found {
+		scheme, rest = "http", s
+	}
+	var byDefault uint16
+	switch {
+	case scheme == "http" && found:
+		byDefault = 80
+	case scheme == "https":
+		byDefault = 443
+	case scheme != "http" && scheme != "h2c":
+		return Address{}, nameFault(fmt.Sprintf("scheme %q is not known; an origin is http://, https://, h2c:// or unix:", scheme), "")
+	}
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		if found && rest[i:] == "/" {
+			return Address{}, nameFault("an address ends with its port", s[:len(s)-1])
+		}
+		return Address{}, nameFault("an address has no path; a rewrite changes the path of requests", "")
+	}
+	if strings.Contains(rest, "@") {
+		return Address{}, nameFault("an address holds no user or password", "")
+	}
+	a, err := tcpAddress(scheme, rest, byDefault)
+	return a, withScheme(err, s[:len(s)-len(rest)])
+}
+
+func tcpAddress(scheme, rest string, byDefault uint16) (Address, error) {
+	host, port, err := splitPort(rest)
+	if err != nil {
+		return Address{}, err
+	}
+	a := Address{Scheme: scheme, Host: lowerHost(host), Port: byDefault}
+	if port != "" {
+		if a.Port, err = parsePort(port); err != nil {
+			return Address{}, err
+		}
+	}
+	if addr, err := netip.ParseAddr(a.Host); err == nil && addr.Is6() {
+		a.Host = addr.String()
+	} else if err := checkHost(a.Host); err != nil {
+		return Address{}, err
+	}
+	if a.Port == 0 {
+		return Address{}, nameFault("an address needs a port", rest+":80")
+	}
+	return a, nil
+}
+
+func unixAddress(path string) (Address, error) {
+	switch {
+	case strings.HasPrefix(path, "//") && len(path) > 2:
+		return Address{}, nameFault("a Unix socket is written as unix:/run/app.sock", "unix:/"+strings.TrimLeft(path, "/"))
+	case !strings.HasPrefix(path, "/"):
+		return Address{}, nameFault("the path of a Unix socket begins with /", "")
+	case len(path) > unixBytesMax:
+		return Address{}, nameFault(fmt.Sprintf("the path of a Unix socket has at most %d bytes", unixBytesMax), "")
+	}
+	return Address{Scheme: "http", Path: path}, nil
+}
+
+// String returns the address in one form for each address: "http://10.0.0.1:80", "unix:/run/app.sock". It can serve as a key.
+func (a Address) String() string {
+	if a.Path != "" {
+		return "unix:" + a.Path
+	}
+	return a.Scheme + "://" + a.HostPort()
+}
+
+// HostPort is the address to dial: "10.0.0.1:80", "[::1]:80", "" for Unix sockets.
+func (a Address) HostPort() string {
+	if a.Path != "" {
+		return ""
+	}
+	return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
+}
+
+// DecodeConfig implements NodeDecoder.
+func (a *Address) DecodeConfig(d *Decoder, n *Node) {
+	if n.Kind != Scalar {
+		d.wrong(n, "wrong-type", "an address such as 10.0.0.1:80 or unix:/run/app.sock", "")
+		return
+	}
+	if !d.OneLine(n) {
+		return
+	}
+	address, err := ParseAddress(n.Value)
+	if err != nil {
+		d.scalarError(n, "bad-address", err)
+		return
+	}
+	*a = address
+}

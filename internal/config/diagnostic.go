@@ -1,0 +1,109 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// A Severity says whether a diagnostic stops the configuration from being used.
+type Severity uint8
+
+const (
+	// Error means that the configuration is refused.
+	Error Severity = iota
+	// Warning means that something is likely not meant.
+	Warning
+)
+
+// String is the word that messages begin with.
+func (s Severity) String() string {
+	if s == Warning {
+		return "warning"
+	}
+	return "error"
+}
+
+// A Diagnostic is one thing that is wrong with a configuration, at a place.
+type Diagnostic struct {
+	Severity   Severity
+	Code       string // what kind of fault, such as "unknown-key": lower case words joined by hyphens
+	Pos        Pos
+	Width      int    // characters under the caret; 0 counts as 1
+	Text       string // one line, without the place; never the value of a secret
+	Suggestion string // "" if there is none
+}
+
+// diagnosticsMax is how many diagnostics a Decoder keeps; what comes after is counted only.
+const diagnosticsMax = 1000
+
+// Errorf notes an error at n. A nil node has no place.
+func (d *Decoder) Errorf(n *Node, code, format string, args ...any) {
+	d.Report(at(n, Error, code, "", fmt.Sprintf(format, args...)))
+}
+
+// Hintf is Errorf with a suggestion, which may be "".
+func (d *Decoder) Hintf(n *Node, code, suggestion, format string, args ...any) {
+	d.Report(at(n, Error, code, suggestion, fmt.Sprintf(format, args...)))
+}
+
+// Warnf notes a warning at n.
+func (d *Decoder) Warnf(n *Node, code, format string, args ...any) {
+	d.Report(at(n, Warning, code, "", fmt.Sprintf(format, args...)))
+}
+
+func at(n *Node, s Severity, code, suggestion, text string) Diagnostic {
+	diag := Diagnostic{Severity: s, Code: code, Text: text, Suggestion: suggestion}
+	if n != nil {
+		diag.Pos, diag.Width = n.Pos, n.Width
+	}
+	return diag
+}
+
+// Report notes a diagnostic. One that is there already is dropped: what is inherited is decoded once for each route.
+func (d *Decoder) Report(diag Diagnostic) {
+	if diag.Severity == Error {
+		d.errors++
+	}
+	if _, ok := d.seen[diag]; ok || d.partial && followsFromGap(diag.Code) {
+		return
+	}
+	if len(d.Diagnostics) >= diagnosticsMax {
+		d.Dropped++
+		return
+	}
+	if d.seen == nil {
+		d.seen = map[Diagnostic]struct{}{}
+	}
+	d.seen[diag] = struct{}{}
+	d.Diagnostics = append(d.Diagnostics, diag)
+}
+
+// followsFromGap reports whether a fault may come only from a part of the file that could not be read: then it is not worth a message.
+func followsFromGap(code string) bool {
+	switch code {
+	case "missing", "no-value", "unknown-pool", "unused-pool", "empty":
+		return true
+	}
+	return false
+}
+
+// Failed reports whether there was an error: then the configuration must not be used.
+func (d *Decoder) Failed() bool { return d.errors > 0 }
+
+// Sort puts the diagnostics in the order of their places: files as they were first met, then lines and columns.
+func (d *Decoder) Sort() {
+	order := func(file string) int {
+		if i := slices.Index(d.Files, file); i >= 0 {
+			return i
+		}
+		return -1
+	}
+	slices.SortStableFunc(d.Diagnostics, func(a, b Diagnostic) int {
+		return cmp.Or(
+			cmp.Compare(order(a.Pos.File), order(b.Pos.File)),
+			cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column),
+		)
+	})
+}

@@ -1,0 +1,120 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"unicode/utf8"
+)
+
+// secretMax is how large a file may be that ${file:…} names, in bytes.
+const secretMax = 1 << 20
+
+// expand fills in ${NAME} and ${file:PATH} in a scalar and marks it as a secret. $${ stands for ${ itself. What was filled in is not looked at again.
+func (r *reader) expand(n *Node) {
+	if !strings.Contains(n.Value, "${") {
+		return
+	}
+	var out strings.Builder
+	rest := n.Value
+	for {
+		before, after, found := strings.Cut(rest, "${")
+		if !found {
+			break
+		}
+		if strings.HasSuffix(before, "$") {
+			out.WriteString(before[:len(before)-1] + "${")
+			rest = after
+			continue
+		}
+		name, tail, closed := strings.Cut(after, "}")
+		if !closed {
+			r.d.Hintf(n, "bad-variable", "write $${ for ${ itself", "${ is not closed by }")
+			return
+		}
+		out.WriteString(before + r.lookup(r.reference(n, "${"+name+"}"), name))
+		n.Secret = true
+		rest = tail
+	}
+	out.WriteString(rest)
+	// Inside { } a variable has to stand in quotes, so they say nothing about the type.
+	n.Value, n.Quoted = out.String(), false
+}
+
+// reference is a node at the place of text in the source of n, for messages.
+func (r *reader) reference(n *Node, text string) *Node {
+	line := r.rest(n.Pos)
+	i := strings.Index(line, text)
+	if i < 0 {
+		return n
+	}
+	place := *n
+	place.Pos.Column += utf8.RuneCountInString(line[:i])
+	place.Width = utf8.RuneCountInString(text)
+	return &place
+}
+
+// lookup returns the value of a variable or the content of a file, "" after an error.
+func (r *reader) lookup(at *Node, name string) string {
+	path, isFile := strings.CutPrefix(name, "file:")
+	switch {
+	case isFile:
+		return r.secretFile(at, path)
+	case !isVariable(name):
+		r.d.Hintf(at, "bad-variable", "write $${ for ${ itself", "%q is not the name of an environment variable, nor file: with a path", name)
+		return ""
+	}
+	value, ok := r.src.Getenv(name)
+	if !ok {
+		r.d.Errorf(at, "unset-variable", "environment variable %q is not set", name)
+	}
+	return value
+}
+
+// secretFile returns the content of a file without the line break at its end. A relative path begins at the folder of the configuration file.
+func (r *reader) secretFile(at *Node, path string) string {
+	if path == "" {
+		r.d.Errorf(at, "bad-variable", "a path belongs after file:")
+		return ""
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(r.file), path)
+	}
+	content, err := r.src.ReadFile(path)
+	switch {
+	case err != nil:
+		r.d.Errorf(at, "cannot-read", "%s: %s", path, reason(err))
+	case len(content) > secretMax:
+		r.d.Errorf(at, "too-large", "%s: a file that is filled in is at most %v", path, Size(secretMax))
+	case !utf8.Valid(content):
+		r.d.Errorf(at, "encoding", "%s is not valid UTF-8", path)
+	default:
+		return strings.TrimRight(string(content), "\r\n")
+	}
+	return ""
+}
+
+// reason is the cause of a failed file operation, without the path.
+func reason(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return "no such file or directory"
+	}
+	return fmt.Sprint(err)
+}
+
+// isVariable reports whether name is letters, digits and underscores, and does not begin with a digit.
+func isVariable(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return name != ""
+}

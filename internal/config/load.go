@@ -1,0 +1,302 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Config is a whole configuration, decoded: what build makes a snapshot of. It has no behaviour.
+type Config struct {
+	// Root is the tree that it was decoded from, with all included files.
+	Root *Node `conf:",node"`
+
+	// Email is who a certificate authority writes to.
+	Email string `conf:"email"`
+	// ACME says how certificates are got.
+	ACME ACME `conf:"acme"`
+	// Defaults are settings that all sites inherit.
+	Defaults *Node `conf:"defaults"`
+	// Pools are the sets of origin servers, by name.
+	Pools map[string]*Pool `conf:"pools"`
+	// Sites are in written order.
+	Sites []*Site
+	// SiteEntries are the sites as written.
+	SiteEntries []Entry `conf:"sites,required"`
+	// Listeners say more about ports, which are the keys. The names of sites open ports without it.
+	Listeners map[string]*Listener `conf:"listeners"`
+	// TrustedProxies are the proxies in front of this one.
+	TrustedProxies TrustedProxies `conf:"trusted_proxies"`
+	// Limits bound what the process takes.
+	Limits Limits `conf:"limits"`
+	// Log says what is logged.
+	Log Log `conf:"log"`
+	// Admin is the server for operators; nil if it is off.
+	Admin *Admin `conf:"admin,off"`
+	// Include names further files, with patterns; paths are relative to this file. Their pools, sites and listeners are added to those of this file.
+	Include []string `conf:"include,one"`
+}
+
+// Defaults fills in what holds where nothing is set.
+func (c *Config) fillDefaults() {
+	c.Limits.Defaults()
+	c.Log.Defaults()
+	c.TrustedProxies.Fields = "either"
+	c.Admin = &Admin{}
+	c.Admin.Defaults()
+}
+
+// Load reads a configuration file and what it includes. It returns nil if there is nothing that could be decoded; if d.Failed, the result is good for
+// finding further faults only. d.Features names the features that sites and routes may have.
+func Load(d *Decoder, src Source, file string) *Config {
+	before := d.errors
+	root := d.Parse(src, file)
+	if root == nil {
+		if d.errors > before {
+			return nil
+		}
+		d.Report(Diagnostic{Code: "empty", Pos: Pos{File: file}, Text: "this file holds no settings"})
+		return nil
+	}
+	if root.Kind != Map {
+		d.notMap(root)
+		return nil
+	}
+	if root.Get("include") != nil {
+		root = d.include(src, file, root)
+	}
+	c := &Config{}
+	c.fillDefaults()
+	d.Decode(root, c)
+	l := &loader{d: d, c: c, scopeKeys: append(Keys(Scope{}), d.Features...), used: map[*Pool]bool{}, inPlace: map[*Node]*Pool{}}
+	l.pools()
+	l.listeners()
+	l.sites()
+	l.unusedPools()
+	return c
+}
+
+// notMap reports a file that is no map.
+func (d *Decoder) notMap(root *Node) {
+	hint := ""
+	if key, value, found := strings.Cut(root.Value, ":"); found && value != "" && !root.Secret {
+		hint = fmt.Sprintf("a space belongs after the colon: %q", key+": "+value)
+	}
+	d.Hintf(root, "wrong-type", hint, "a configuration is a map of settings, not %s", describe(root))
+}
+
+// A loader does what the struct tags of Config can't say.
+type loader struct {
+	d         *Decoder
+	c         *Config
+	defaults  *Node
+	scopeKeys []string // the settings that inherit
+	used      map[*Pool]bool
+	inPlace   map[*Node]*Pool // pools that are written after to, by their node
+}
+
+func (l *loader) pools() {
+	entries := l.c.Root.Get("pools")
+	if entries == nil {
+		return
+	}
+	for _, e := range entries.Entries {
+		if e.Key.Value == "" || strings.ContainsAny(e.Key.Value, ":/ ") {
+			l.d.Errorf(e.Key, "bad-name", "a pool's name is a word without colons, slashes and spaces")
+		}
+		if pool := l.c.Pools[e.Key.Value]; pool != nil {
+			pool.Name = e.Key.Value
+		}
+	}
+}
+
+func (l *loader) listeners() {
+	entries := l.c.Root.Get("listeners")
+	if entries == nil {
+		return
+	}
+	for _, e := range entries.Entries {
+		if _, err := parsePort(e.Key.Value); err != nil {
+			l.d.Errorf(e.Key, "bad-port", "a listener's key is its port, from 1 to 65535")
+		}
+	}
+}
+
+func (l *loader) sites() {
+	if l.c.Defaults != nil {
+		l.checkDefaults()
+	}
+	seen := map[SiteName]*Node{}
+	for _, e := range l.c.SiteEntries {
+		name, err := ParseSiteName(e.Key.Value)
+		if err != nil {
+			l.d.nameError(e.Key, err)
+		} else if first := seen[name]; first != nil {
+			l.d.Errorf(e.Key, "duplicate-site", "%v is a site already: %q, %s", name, first.Value, e.Key.other(first))
+		}
+		seen[name] = e.Key
+		l.d.under(e.Key, func() { l.site(e, name) })
+	}
+}
+
+// nameError reports a wrong name of a site.
+func (d *Decoder) nameError(key *Node, err error) {
+	hint := ""
+	if fault, ok := err.(*scalarError); ok && fault.hint != "" {
+		hint = fmt.Sprintf("did you mean %q?", fault.hint)
+	}
+	d.Hintf(key, "bad-site-name", hint, "%q is not the name of a site: %s", key.Value, err)
+}
+
+// checkDefaults decodes defaults for its faults alone, since sites may replace every one of them.
+func (l *loader) checkDefaults() {
+	var scope Scope
+	scope.Forward.Defaults()
+	key := &Node{Value: "defaults", Pos: l.c.Defaults.Pos, Width: l.c.Defaults.Width}
+	l.d.under(key, func() { l.d.Decode(l.c.Defaults, &scope) })
+	l.oneAnswer(l.c.Defaults)
+	if l.c.Defaults.Kind == Map {
+		l.defaults = l.c.Defaults.only(l.scopeKeys)
+	}
+}
+
+// scope returns a Scope with the defaults that are not written.
+func (l *loader) scope() Scope {
+	s := Scope{Limits: l.c.Limits.SiteLimits}
+	s.Forward.Defaults()
+	return s
+}
+
+func (l *loader) site(e Entry, name SiteName) {
+	site := &Site{Key: e.Key, Name: name, Scope: l.scope()}
+	before := l.d.errors
+	if e.Value.Kind != Map {
+		l.d.Decode(e.Value, site)
+		return
+	}
+	l.oneAnswer(e.Value)
+	merged := inherit(l.defaults, e.Value)
+	l.d.Decode(merged, site)
+	l.resolve(&site.Scope)
+	l.c.Sites = append(l.c.Sites, site)
+	failed := l.d.errors != before
+	if !failed && !hasAnswer(merged) && len(site.RouteNodes) == 0 {
+		l.d.Errorf(e.Key, "no-answer", `this site does nothing: it has no "to", "respond", "redirect" or "routes"`)
+	}
+	base := merged.only(l.scopeKeys)
+	for _, n := range site.RouteNodes {
+		l.d.under(&Node{Pos: n.Pos, Width: n.Width}, func() { l.route(site, base, n, failed) })
+	}
+}
+
+func (l *loader) route(site *Site, base, n *Node, siteFailed bool) {
+	route := &Route{Scope: l.scope()}
+	before := l.d.errors
+	if n.Kind != Map {
+		l.d.Wrong(n, "a map with match")
+		return
+	}
+	l.oneAnswer(n)
+	merged := inherit(base, n)
+	l.d.Decode(merged, route)
+	l.resolve(&route.Scope)
+	site.Routes = append(site.Routes, route)
+	if !siteFailed && l.d.errors == before && !hasAnswer(merged) {
+		l.d.Errorf(n, "no-answer", `this route leads nowhere: neither it nor its site has "to", "respond" or "redirect"`)
+	}
+}
+
+// hasAnswer reports whether a level says where requests go.
+func hasAnswer(n *Node) bool {
+	return slices.ContainsFunc(answerKeys(), func(key string) bool { return n.Get(key) != nil && !n.Get(key).IsOff() })
+}
+
+// oneAnswer refuses a level that says twice where requests go.
+func (l *loader) oneAnswer(level *Node) {
+	var first *Node
+	for _, e := range level.Entries {
+		if !slices.Contains(answerKeys(), e.Key.Value) || e.Value.IsOff() {
+			continue
+		}
+		if first != nil {
+			l.d.Errorf(e.Key, "conflict", "%q and %q can't stand side by side: a request has one answer", first.Value, e.Key.Value)
+			return
+		}
+		first = e.Key
+	}
+}
+
+// resolve finds the pool that a scope's target names. A pool in place is shared by all who inherit it.
+func (l *loader) resolve(s *Scope) {
+	if s.To == nil {
+		return
+	}
+	if s.To.name == "" {
+		if first := l.inPlace[s.To.Node]; first != nil {
+			s.To.Pool = first
+		}
+		l.inPlace[s.To.Node] = s.To.Pool
+		return
+	}
+	s.To.Pool = l.c.Pools[s.To.name]
+	if s.To.Pool == nil {
+		l.unknownPool(s.To)
+		return
+	}
+	l.used[s.To.Pool] = true
+}
+
+func (l *loader) unknownPool(t *Target) {
+	var names []string
+	for name := range l.c.Pools {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	hint := ""
+	switch best := nearest(t.name, names); {
+	case t.Node.Secret:
+	case best != "":
+		hint = fmt.Sprintf("did you mean %q?", best)
+	case strings.Contains(t.name, ".") || t.name == "localhost":
+		hint = fmt.Sprintf("an address needs a port: %q", t.name+":80")
+	case len(names) > 0 && len(names) <= 12:
+		hint = "pools: " + strings.Join(names, ", ")
+	}
+	l.d.Hintf(t.Node, "unknown-pool", hint, "there is no pool %s", describe(t.Node))
+}
+
+func (l *loader) unusedPools() {
+	entries := l.c.Root.Get("pools")
+	if entries == nil {
+		return
+	}
+	for _, e := range entries.Entries {
+		if pool := l.c.Pools[e.Key.Value]; pool != nil && !l.used[pool] {
+			diag := at(e.Key, Warning, "unused-pool", "", fmt.Sprintf("no site sends requests to pool %q", e.Key.Value))
+			l.d.Report(diag)
+		}
+	}
+}
+
+// only returns n with no other keys than these.
+func (n *Node) only(keys []string) *Node {
+	if n == nil {
+		return nil
+	}
+	rest := *n
+	rest.Entries = make([]Entry, 0, len(n.Entries))
+	for _, e := range n.Entries {
+		if slices.Contains(keys, e.Key.Value) {
+			rest.Entries = append(rest.Entries, e)
+		}
+	}
+	return &rest
+}
+
+// other says where first is, seen from n.
+func (n *Node) other(first *Node) string {
+	if n.Pos.File != first.Pos.File {
+		return fmt.Sprintf("in %s:%d:%d", first.Pos.File, first.Pos.Line, first.Pos.Column)
+	}
+	return fmt.Sprintf("on line %d, column %d", first.Pos.Line, first.Pos.Column)
+}

@@ -1,0 +1,178 @@
+package config
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// renderedMax is how many diagnostics are printed; the rest is counted.
+	renderedMax = 100
+	// sourceMax is how many characters of a source line are printed; a longer one is cut around the caret.
+	sourceMax = 160
+)
+
+// Terminal colours, used by Render on request.
+const (
+	red    = "\x1b[31;1m"
+	yellow = "\x1b[33;1m"
+	dim    = "\x1b[2m"
+	plain  = "\x1b[0m"
+)
+
+// Render writes d's diagnostics for people, sorted: place, text, source line, caret, suggestion.
+func (d *Decoder) Render(w io.Writer, color bool) error {
+	d.Sort()
+	out := bufio.NewWriter(w)
+	lines := map[string][]string{}
+	for _, diag := range d.Diagnostics[:min(len(d.Diagnostics), renderedMax)] {
+		renderHead(out, diag, color)
+		file := diag.Pos.File
+		if _, ok := lines[file]; !ok {
+			lines[file] = strings.Split(string(d.Sources[file]), "\n")
+		}
+		if n := diag.Pos.Line; n >= 1 && n <= len(lines[file]) && len(d.Sources[file]) > 0 {
+			renderSource(out, diag, lines[file][n-1], color)
+		} else if diag.Suggestion != "" {
+			fmt.Fprintf(out, "      = %s\n", printable(diag.Suggestion))
+		}
+	}
+	if more := d.unrendered(); more > 0 {
+		fmt.Fprintf(out, "and %d more\n", more)
+	}
+	return out.Flush()
+}
+
+// unrendered is how many diagnostics are not shown.
+func (d *Decoder) unrendered() int {
+	return max(len(d.Diagnostics)-renderedMax, 0) + d.Dropped
+}
+
+func renderHead(out *bufio.Writer, diag Diagnostic, color bool) {
+	if diag.Pos.File != "" {
+		fmt.Fprintf(out, "%s:", printable(diag.Pos.File))
+		if diag.Pos.Line > 0 {
+			fmt.Fprintf(out, "%d:%d:", diag.Pos.Line, diag.Pos.Column)
+		}
+		out.WriteByte(' ')
+	}
+	on, off := tint(diag.Severity, color)
+	fmt.Fprintf(out, "%s%s[%s]%s: %s\n", on, diag.Severity, diag.Code, off, printable(diag.Text))
+}
+
+func tint(s Severity, color bool) (on, off string) {
+	switch {
+	case !color:
+		return "", ""
+	case s == Warning:
+		return yellow, plain
+	}
+	return red, plain
+}
+
+// renderSource prints the source line and the caret below the token.
+func renderSource(out *bufio.Writer, diag Diagnostic, line string, color bool) {
+	before, token, after := cut([]rune(strings.TrimSuffix(line, "\r")), diag.Pos.Column-1, max(diag.Width, 1))
+	gutter, end := "", ""
+	if color {
+		gutter, end = dim, plain
+	}
+	fmt.Fprintf(out, "%s%5d |%s %s\n", gutter, diag.Pos.Line, end, printable(before+token+after))
+	pad := strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, printable(before))
+	on, off := tint(diag.Severity, color)
+	carets := strings.Repeat("^", max(len([]rune(printable(token))), 1))
+	fmt.Fprintf(out, "%s      |%s %s%s%s%s", gutter, end, pad, on, carets, off)
+	if diag.Suggestion != "" {
+		out.WriteByte(' ')
+		out.WriteString(printable(diag.Suggestion))
+	}
+	out.WriteByte('\n')
+}
+
+// cut splits a line into what stands before the token, the token, and what follows, shortened to about sourceMax characters.
+func cut(line []rune, start, width int) (before, token, after string) {
+	start = min(max(start, 0), len(line))
+	end := min(start+width, len(line))
+	if len(line) <= sourceMax {
+		return string(line[:start]), string(line[start:end]), string(line[end:])
+	}
+	from := max(0, min(start-sourceMax/4, len(line)-sourceMax))
+	to := min(from+sourceMax, len(line))
+	end = min(end, to)
+	if from > 0 {
+		before = "…"
+	}
+	if to < len(line) {
+		after = "…"
+	}
+	return before + string(line[from:start]), string(line[start:end]), string(line[end:to]) + after
+}
+
+// printable makes text safe for a terminal: what is not printed as itself is written as an escape.
+func printable(s string) string {
+	safe := func(r rune) bool { return r == '\t' || unicode.IsPrint(r) && r != unicode.ReplacementChar }
+	if strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == unicode.ReplacementChar:
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case safe(r):
+			b.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// A report is the form of the diagnostics for editors and CI.
+type report struct {
+	Diagnostics []jsonDiagnostic `json:"diagnostics"`
+	More        int              `json:"more,omitempty"`
+}
+
+// jsonDiagnostic is a Diagnostic with the names that the JSON form has.
+type jsonDiagnostic struct {
+	Severity   string `json:"severity"`
+	Code       string `json:"code"`
+	File       string `json:"file,omitempty"`
+	Line       int    `json:"line,omitempty"`
+	Column     int    `json:"column,omitempty"`
+	EndColumn  int    `json:"end_column,omitempty"`
+	Text       string `json:"text"`
+	Suggestion string `json:"suggestion,omitempty"`
+}
+
+// RenderJSON writes the diagnostics as one JSON object: {"diagnostics": [{severity, code, file, line, column, end_column, text, suggestion}], "more": n}.
+func (d *Decoder) RenderJSON(w io.Writer) error {
+	d.Sort()
+	r := report{Diagnostics: []jsonDiagnostic{}, More: d.unrendered()}
+	for _, diag := range d.Diagnostics[:min(len(d.Diagnostics), renderedMax)] {
+		j := jsonDiagnostic{diag.Severity.String(), diag.Code, diag.Pos.File, diag.Pos.Line, diag.Pos.Column, 0, diag.Text, diag.Suggestion}
+		if j.Line > 0 {
+			j.EndColumn = j.Column + max(diag.Width, 1)
+		}
+		r.Diagnostics = append(r.Diagnostics, j)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}

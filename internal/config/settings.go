@@ -1,0 +1,230 @@
+package config
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// Limits bound what the whole process takes, under limits at the top. Each is reached cheaply: the request is refused, or the connection closed.
+type Limits struct {
+	// Connections is how many clients may be connected at once; off is as many as the process may have descriptors. Further ones get 503.
+	Connections int `conf:"connections,off,min=0"`
+	// ConnectionsPerAddress is how many connections one client address may have; off is no limit, since many clients can be behind one address.
+	ConnectionsPerAddress int `conf:"connections_per_address,off,min=0"`
+	// Head is the largest head of a request, with its request line.
+	Head Size `conf:"head,min=1KiB,max=1MiB"`
+	// Field is the largest name, and the largest value, of one field line.
+	Field Size `conf:"field,min=256,max=1MiB"`
+	// Fields is how many field lines a head may have.
+	Fields int `conf:"fields,min=16,max=10000"`
+	// Target is the longest request target.
+	Target Size `conf:"target,min=256,max=1MiB"`
+	// Trailers is the largest trailer section.
+	Trailers Size `conf:"trailers,min=256,max=1MiB"`
+	// HeadTimeout is the longest from a request's first byte to the end of its head.
+	HeadTimeout Duration `conf:"head_timeout,min=100ms"`
+	// IdleTimeout is how long a connection may be without an exchange.
+	IdleTimeout Duration `conf:"idle_timeout,min=100ms"`
+	// SendTimeout is the longest a client may take nothing of what is sent to it.
+	SendTimeout Duration `conf:"send_timeout,min=100ms"`
+	// LingerTimeout is how long what a client still sends is read and dropped after a refusal, so that it gets to read the refusal.
+	LingerTimeout Duration `conf:"linger_timeout,min=100ms"`
+	// DrainTimeout is how long exchanges may go on after the process was told to end.
+	DrainTimeout Duration `conf:"drain_timeout,off,min=0s"`
+	// Requests is how many requests one connection may bring; off is no limit.
+	Requests int `conf:"requests,off,min=0"`
+
+	SiteLimits
+}
+
+// SiteLimits are the limits that a site or route can set for itself. Under limits at the top they are for all sites.
+type SiteLimits struct {
+	// RequestBody is the largest content of a request; off is no limit.
+	RequestBody Size `conf:"request_body,off"`
+	// MinRate is the slowest a request's content may come; off is no limit. Tunnels and full-duplex streams are exempt.
+	MinRate MinRate `conf:"min_rate,off"`
+	// ExchangeTimeout is the longest an exchange may take as a whole; off is no limit.
+	ExchangeTimeout Duration `conf:"exchange_timeout,off,min=1ms"`
+}
+
+// ConfigName implements Named.
+func (*SiteLimits) ConfigName() string { return "the limits of a site" }
+
+// MinRate is a minimum data rate. The zero MinRate is none.
+type MinRate struct {
+	// Rate is in bytes for each second.
+	Rate Size `conf:"rate,min=1"`
+	// After is the time before the rate is looked at for the first time.
+	After Duration `conf:"after"`
+}
+
+// Defaults implements Defaulter.
+func (l *Limits) Defaults() {
+	*l = Limits{
+		Head: 64 << 10, Field: 16 << 10, Fields: 128, Target: 16 << 10, Trailers: 16 << 10,
+		HeadTimeout:   Duration(10 * time.Second),
+		IdleTimeout:   Duration(75 * time.Second),
+		SendTimeout:   Duration(60 * time.Second),
+		LingerTimeout: Duration(5 * time.Second),
+		DrainTimeout:  Duration(30 * time.Second),
+		SiteLimits:    SiteLimits{MinRate: MinRate{Rate: 240, After: Duration(5 * time.Second)}},
+	}
+}
+
+// ConfigName implements Named.
+func (*Limits) ConfigName() string { return "limits" }
+
+// Log says what is logged.
+type Log struct {
+	// Level is the least that is logged of what the process itself has to say.
+	Level Level `conf:"level"`
+	// File is where that goes: "stderr", "stdout" or a path.
+	File string `conf:"file"`
+	// Access is the log of exchanges; off is none.
+	Access *AccessLog `conf:"access,off"`
+}
+
+// Defaults implements Defaulter.
+func (l *Log) Defaults() {
+	access := &AccessLog{}
+	access.Defaults()
+	*l = Log{Level: "info", File: "stderr", Access: access}
+}
+
+// Level is how much is logged.
+type Level string
+
+// ConfigWords implements Words.
+func (Level) ConfigWords() []string { return []string{"debug", "info", "warn", "error"} }
+
+// AccessLog is the log of exchanges, one line for each.
+type AccessLog struct {
+	// File is where lines go: "stdout", "stderr" or a path.
+	File string `conf:"file"`
+	// Format is how a line is written.
+	Format LogFormat `conf:"format"`
+	// Redact names further query parameters whose values are hidden.
+	Redact []string `conf:"redact,one"`
+}
+
+// Defaults implements Defaulter.
+func (a *AccessLog) Defaults() { *a = AccessLog{File: "stdout", Format: "json"} }
+
+// LogFormat is how a line of the access log is written.
+type LogFormat string
+
+// ConfigWords implements Words.
+func (LogFormat) ConfigWords() []string { return []string{"json"} }
+
+// Admin is the server for operators. It is a Unix socket unless a setting says otherwise.
+type Admin struct {
+	// Listen is where it listens; nil is the Unix socket in the runtime directory.
+	Listen *Address `conf:"listen"`
+	// Metrics says whether metrics are served there.
+	Metrics bool `conf:"metrics"`
+}
+
+// Defaults implements Defaulter.
+func (a *Admin) Defaults() { *a = Admin{Metrics: true} }
+
+// ValidateConfig implements Validator.
+func (a *Admin) ValidateConfig(d *Decoder, n *Node) {
+	if a.Listen == nil || a.Listen.Path != "" {
+		return
+	}
+	switch addr, err := netip.ParseAddr(a.Listen.Host); {
+	case a.Listen.Scheme != "http":
+		d.Errorf(n.Get("listen"), "bad-address", "the admin server listens on HTTP: write an address without a scheme")
+	case a.Listen.Host != "localhost" && (err != nil || !addr.IsLoopback()):
+		d.Hintf(n.Get("listen"), "bad-address", "use 127.0.0.1 or a Unix socket", "the admin server listens on loopback or a Unix socket only")
+	}
+}
+
+// TrustedProxies says which proxies in front of us may tell where a request came from. Its short form is the list of networks.
+type TrustedProxies struct {
+	Node *Node `conf:",node"`
+
+	// Networks are their addresses.
+	Networks []netip.Prefix `conf:"networks"`
+	// Unix trusts whoever comes over a Unix socket.
+	Unix bool `conf:"unix"`
+	// Fields are the fields that they write: "either", "x_forwarded" (X-Forwarded-For, -Proto, -Host) or "forwarded" (RFC 7239).
+	Fields TrustedFields `conf:"fields"`
+}
+
+// TrustedFields names a family of fields.
+type TrustedFields string
+
+// ConfigWords implements Words.
+func (TrustedFields) ConfigWords() []string { return []string{"either", "x_forwarded", "forwarded"} }
+
+// DecodeConfig implements NodeDecoder.
+func (t *TrustedProxies) DecodeConfig(d *Decoder, n *Node) {
+	t.Node = n
+	networks := n
+	if n.Kind == Map {
+		d.Fields(n, t)
+		networks = n.Get("networks")
+	} else {
+		d.Decode(n, &t.Networks)
+	}
+	for i, p := range t.Networks {
+		if p.IsValid() && p.Bits() == 0 {
+			d.Warnf(networks.Items[i], "trusts-everyone", "every address is in this network: any client can say that it is another one")
+		}
+	}
+}
+
+// Listener says more about a port than the names of sites do.
+type Listener struct {
+	Node *Node `conf:",node"`
+
+	// Addresses are the local addresses to listen on; none means all.
+	Addresses []netip.Addr `conf:"addresses,one"`
+}
+
+// ConfigName implements Named.
+func (*Listener) ConfigName() string { return "a listener" }
+
+// ACME says how certificates are got (RFC 8555).
+type ACME struct {
+	// Directory is the URL of the authority; "" is the default one.
+	Directory string `conf:"directory"`
+	// CAFile holds certificates of a private authority to trust for Directory, in PEM.
+	CAFile string `conf:"ca_file"`
+	// Email is who the authority writes to; without it the top-level email.
+	Email string `conf:"email"`
+	// Challenges are the kinds that may be used: "http-01", "tls-alpn-01", "dns-01"; none means the first two.
+	Challenges []Challenge `conf:"challenges,one"`
+	// Profile is the authority's name for a kind of certificate.
+	Profile string `conf:"profile"`
+	// EAB ties the account to one at the authority (RFC 8555, section 7.3.4).
+	EAB *EAB `conf:"eab"`
+	// Storage is the folder for certificates and keys; "" is the default one.
+	Storage string `conf:"storage"`
+}
+
+// ValidateConfig implements Validator.
+func (a *ACME) ValidateConfig(d *Decoder, n *Node) {
+	if a.Directory == "" {
+		return
+	}
+	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
+		d.Errorf(n.Get("directory"), "bad-url", `"directory" is the https:// URL of an ACME directory`)
+	}
+}
+
+// EAB is a key that an authority gave out. Key is a secret.
+type EAB struct {
+	// KeyID is the key's name at the authority.
+	KeyID string `conf:"kid,required"`
+	// Key is the key in base64url.
+	Key string `conf:"key,required"`
+}
+
+// Challenge is a kind of proof that one holds a name.
+type Challenge string
+
+// ConfigWords implements Words.
+func (Challenge) ConfigWords() []string { return []string{"http-01", "tls-alpn-01", "dns-01"} }

@@ -1,0 +1,288 @@
+package h1
+
+import (
+	"io"
+	"time"
+
+	"sluice/internal/buf"
+	"sluice/internal/exchange"
+	"sluice/internal/loop"
+	wire "sluice/internal/wire/h1"
+	"sluice/internal/wire/target"
+)
+
+// A conn is a client's connection. It belongs to the one task that serves it, and is small: there are as many as there are idle clients.
+type conn struct {
+	raw      loop.Conn
+	server   *Server
+	listener string
+	gone     func()
+	block    []byte // holds bytes that were read and not consumed, block[from:to]; nil while there are none
+	from, to int
+	count    int  // exchanges so far
+	closed   bool // nothing more is to be read or written
+}
+
+// Serve implements loop.Handler: exchanges until the connection is quiet or has ended.
+func (c *conn) Serve() {
+	for c.awaitRequest() {
+		c.exchange()
+	}
+}
+
+// awaitRequest returns true when the first byte of a request is at hand. If none has come the connection is quiet, or over.
+func (c *conn) awaitRequest() bool {
+	if c.closed {
+		return false
+	}
+	if c.from < c.to {
+		return true // pipelined (RFC 9112, section 9.3.2)
+	}
+	c.release()
+	d := c.raw.Driver()
+	c.raw.Quiet(true)
+	c.block = d.Buffers().Get(buf.Small)
+	n, err := c.raw.Read(c.block)
+	if err == loop.ErrQuiet {
+		c.release()
+		return false
+	}
+	c.raw.Quiet(false)
+	if err != nil {
+		c.close()
+		return false
+	}
+	c.from, c.to = 0, n
+	return true
+}
+
+// release gives the block back.
+func (c *conn) release() {
+	if c.block != nil {
+		c.raw.Driver().Buffers().Put(c.block)
+		c.block, c.from, c.to = nil, 0, 0
+	}
+}
+
+func (c *conn) close() {
+	if !c.closed {
+		c.closed = true
+		c.release()
+		_ = c.raw.Close()
+		if c.gone != nil {
+			c.gone()
+		}
+	}
+}
+
+// exchange reads one request and has it answered.
+func (c *conn) exchange() {
+	d := c.raw.Driver()
+	a := c.server.take(d)
+	set := c.server.settings()
+	c.count++
+	a.sender = sender{conn: c, x: &a.x, settings: set}
+	a.x.Begin(d, &a.sender)
+	a.x.Notes.Began = d.Now()
+	a.x.Client = exchange.Client{Peer: c.raw.Peer(), Conn: c.raw, Secure: set.HTTPS, Listener: c.listener}
+	a.x.Client.Addr = a.x.Client.Peer.Addr()
+
+	switch err := c.readRequest(a, set); {
+	case err == nil:
+		c.server.way.Exchange(&a.x)
+	case err.Status != 0:
+		a.x.Err = err
+		a.sender.close = true
+		c.server.way.Refuse(&a.x)
+	default: // the client has gone, or was idle with half a head and no byte to answer
+		c.close()
+	}
+	c.finish(a)
+	c.server.give(d, a)
+}
+
+// finish leaves the connection ready for the next request, or closes it.
+func (c *conn) finish(a *active) {
+	switch {
+	case c.closed || a.sender.upgraded:
+	case !a.sender.done || a.sender.broken:
+		c.raw.Reset() // the client must not take what it has for the whole
+		c.close()
+	case a.sender.close || a.sender.head == nil || !a.content.skip():
+		c.linger(a)
+	default:
+		c.raw.ReadBy(c.raw.Driver().Now() + a.sender.settings.IdleTimeout)
+	}
+	a.content.end()
+}
+
+// readRequest reads and checks the head. An Error without status means that there is nobody to answer.
+func (c *conn) readRequest(a *active, set *Settings) *exchange.Error {
+	c.raw.ReadBy(a.x.Notes.Began + set.HeadTimeout)
+	if err := c.readHead(a, set); err != nil {
+		return err
+	}
+	if err := fill(&a.x, &a.head); err != nil {
+		return faulty(400, err)
+	}
+	a.sender.head = &a.head
+	a.content.begin(c, a, set)
+	if framing := a.head.Framing(); framing.Kind != wire.FramedNone {
+		a.x.Request.Content = &a.content
+	}
+	return nil
+}
+
+// readHead reads until the head is whole. BenchmarkServe.
+func (c *conn) readHead(a *active, set *Settings) *exchange.Error {
+	scanned := 0
+	for {
+		received := c.block[c.from:c.to]
+		if end := wire.HeadEnd(received, scanned); scanned == 0 || end > 0 || len(received) >= set.Wire.HeadBytes {
+			n, err := wire.ParseRequest(received, &set.Wire, &a.head, &a.x.Request.Fields)
+			if err != nil {
+				return faulty(err.Status, err)
+			}
+			if n > 0 {
+				c.from += n
+				a.x.Notes.HeadIn = n
+				return nil
+			}
+		}
+		scanned = max(len(received)-3, 0)
+		if err := c.readMore(set); err != nil {
+			if loop.IsTimeout(err) {
+				return faulty(408, err)
+			}
+			return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Op: "read request head", Err: err}
+		}
+	}
+}
+
+// readMore reads behind what is in the block, in a larger block if that one is full.
+func (c *conn) readMore(set *Settings) error {
+	if c.to == len(c.block) {
+		pool := c.raw.Driver().Buffers()
+		larger := pool.Get(max(2*(c.to-c.from), min(len(c.block)*4, set.Wire.HeadBytes)))
+		c.to = copy(larger, c.block[c.from:c.to])
+		c.from = 0
+		pool.Put(c.block)
+		c.block = larger
+	}
+	n, err := c.raw.Read(c.block[c.to:])
+	c.to += n
+	if n > 0 {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+func faulty(status int, err error) *exchange.Error {
+	return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestError, Status: status, Op: "read request head", Err: err}
+}
+
+// fill makes the request from its head: target in parts, path in normal form (RFC 9110, section 7.1; RFC 9112, section 3.3).
+func fill(x *exchange.Exchange, h *wire.RequestHead) error {
+	r := &x.Request
+	r.Received = exchange.Received{Target: h.Target, Host: h.Host, Version: "HTTP/1.1"}
+	if h.Minor == 0 {
+		r.Received.Version = "HTTP/1.0"
+	}
+	r.Method = h.Method
+	r.Scheme = "http"
+	if x.Client.Secure {
+		r.Scheme = "https"
+	}
+	t, err := target.Parse(h.Method, h.Target)
+	if err != nil {
+		return err
+	}
+	authority := h.Host
+	if t.Authority != nil { // it wins over Host (RFC 9112, section 3.2.2)
+		authority = t.Authority
+	}
+	host, _, _ := target.CheckHost(authority)
+	r.Authority = target.Lower(x.Scratch.Tail(len(authority)), authority)
+	if len(authority) > 0 && &r.Authority[0] != &authority[0] {
+		r.Authority = x.Scratch.Commit(r.Authority)
+	}
+	r.Host = trimDot(r.Authority[:len(host)])
+	r.Query, r.HasQuery = t.Query, t.HasQuery
+	r.ExpectContinue = h.ExpectContinue
+	if h.Upgrade {
+		r.Upgrade = r.Fields.Get(exchange.FieldUpgrade)
+	}
+	return fillPath(x, t)
+}
+
+func trimDot(host []byte) []byte {
+	if n := len(host); n > 1 && host[n-1] == '.' {
+		return host[:n-1]
+	}
+	return host
+}
+
+// fillPath sets the two forms of the path.
+func fillPath(x *exchange.Exchange, t target.Target) error {
+	r := &x.Request
+	if t.Form == target.Authority || t.Form == target.Asterisk || len(t.Path) == 1 {
+		r.Path, r.MatchPath = t.Path, t.Path
+		return nil
+	}
+	room := x.Scratch.Tail(3 * len(t.Path)) // each byte becomes three at most
+	path, err := target.Normalize(room, t.Path)
+	if err != nil {
+		return err
+	}
+	if cap(room) > 0 && len(path) > 0 && &path[0] == &room[:1][0] {
+		path = x.Scratch.Commit(path)
+	}
+	r.Path = path
+	room = x.Scratch.Tail(len(path))
+	r.MatchPath = target.MergeSlashes(room, path)
+	if len(r.MatchPath) != len(path) {
+		r.MatchPath = x.Scratch.Commit(r.MatchPath)
+	}
+	return nil
+}
+
+// linger ends our direction and reads what the client still sends, within limits, so that the kernel does not answer it with a reset that would destroy
+// our last words on their way (RFC 9112, section 9.6).
+func (c *conn) linger(a *active) {
+	set := a.sender.settings
+	d := c.raw.Driver()
+	if err := c.raw.CloseWrite(); err != nil {
+		c.close()
+		return
+	}
+	c.release()
+	c.raw.ReadBy(d.Now() + set.LingerTimeout)
+	for left := set.LingerBytes; left > 0; {
+		if c.raw.Await() != nil {
+			break
+		}
+		block := d.Buffers().Get(buf.Medium)
+		n, err := c.raw.Read(block)
+		d.Buffers().Put(block)
+		if err != nil {
+			break
+		}
+		left -= int64(n)
+	}
+	c.close()
+}
+
+// sendBy returns until when n bytes must have been taken by the client.
+func (s *Settings) sendBy(now time.Duration, n int) time.Duration {
+	if s.SendTimeout == 0 {
+		return 0
+	}
+	by := now + s.SendTimeout
+	if s.MinRate > 0 {
+		by += time.Duration(int64(n) * int64(time.Second) / s.MinRate)
+	}
+	return by
+}

@@ -1,0 +1,235 @@
+package h1
+
+import (
+	"io"
+	"sync/atomic"
+	"time"
+
+	"sluice/internal/buf"
+	"sluice/internal/exchange"
+	"sluice/internal/loop"
+	wire "sluice/internal/wire/h1"
+)
+
+// A content is the body of a request (RFC 9112, section 6). First come the bytes that were read with the head; further ones are read into a block that
+// is held only while it has bytes. One task reads it.
+type content struct {
+	conn     *conn
+	x        *exchange.Exchange
+	settings *Settings
+	framing  wire.Framing
+	left     int64 // of FramedLength: bytes not read yet
+	limit    int64 // bytes that may come; -1 is no bound
+	chunks   wire.Chunks
+	block    []byte // block[from:to] is read and not decoded
+	from, to int
+	ended    bool
+	failed   *exchange.Error
+	waited   time.Duration // time spent in waits since rateBytes was zero
+	rate     int64         // bytes since then
+	exempt   atomic.Bool   // no minimum rate: the exchange is full duplex, or the client waits for 100 (Continue)
+	stopped  atomic.Bool
+}
+
+// begin makes b the body of the request whose head has just been read.
+func (b *content) begin(c *conn, a *active, set *Settings) {
+	b.conn, b.x, b.settings = c, &a.x, set
+	b.framing = a.head.Framing()
+	b.left, b.limit = b.framing.Length, -1
+	b.from, b.to = 0, 0
+	b.ended = b.framing.Kind == wire.FramedNone || b.framing.Kind == wire.FramedLength && b.left == 0
+	b.failed = nil
+	b.waited, b.rate = 0, 0
+	b.exempt.Store(a.head.ExpectContinue)
+	b.stopped.Store(false)
+	if b.framing.Kind == wire.FramedChunked {
+		b.chunks.Reset(&set.Wire, &a.x.Request.Trailers, false)
+	}
+}
+
+// Length implements exchange.Content.
+func (b *content) Length() int64 {
+	if b.framing.Kind == wire.FramedLength {
+		return b.framing.Length
+	}
+	return -1
+}
+
+// AtHand implements exchange.Buffered.
+func (b *content) AtHand() ([]byte, bool) {
+	if b.framing.Kind != wire.FramedLength || b.ended {
+		return nil, b.ended
+	}
+	c := b.conn
+	n := min(int64(c.to-c.from), b.left)
+	return c.block[c.from : c.from+int(n)], n == b.left
+}
+
+// Limit makes content above n bytes an error with status 413 (RFC 9110, section 15.5.14). A negative n is no bound.
+func (b *content) Limit(n int64) { b.limit = n }
+
+// Next implements exchange.Content.
+func (b *content) Next() ([]byte, error) {
+	for !b.ended && b.failed == nil {
+		piece, err := b.decode()
+		if err != nil {
+			b.failed = faulty(err.Status, err)
+			b.failed.Op = "read request content"
+			break
+		}
+		if len(piece) > 0 {
+			b.x.Notes.ContentIn += int64(len(piece))
+			if b.limit >= 0 && b.x.Notes.ContentIn > b.limit {
+				b.failed = &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 413, Op: "read request content: above the limit"}
+				break
+			}
+			return piece, nil
+		}
+		if !b.ended {
+			b.failed = b.fill()
+		}
+	}
+	if b.failed != nil {
+		return nil, b.failed
+	}
+	return nil, io.EOF
+}
+
+// decode takes the next piece from what has been read: from the connection's block first, then from our own.
+func (b *content) decode() ([]byte, *wire.SyntaxError) {
+	src, from, to := b.conn.block, &b.conn.from, &b.conn.to
+	if *from == *to {
+		src, from, to = b.block, &b.from, &b.to
+	}
+	if *from == *to {
+		return nil, nil
+	}
+	if b.framing.Kind == wire.FramedLength {
+		n := int(min(int64(*to-*from), b.left))
+		piece := src[*from : *from+n]
+		*from += n
+		b.left -= int64(n)
+		b.ended = b.left == 0
+		return piece, nil
+	}
+	piece, n, done, err := b.chunks.Next(src[*from:*to])
+	*from += n
+	b.ended = done
+	return piece, err
+}
+
+// fill reads more into a block. It holds none while it waits.
+func (b *content) fill() *exchange.Error {
+	c := b.conn
+	pool := c.raw.Driver().Buffers()
+	pool.Put(b.block)
+	b.block, b.from, b.to = nil, 0, 0
+	if err := b.await(); err != nil {
+		return err
+	}
+	size := buf.Large
+	if b.framing.Kind == wire.FramedLength {
+		size = int(min(int64(size), b.left))
+	}
+	b.block = pool.Get(size)
+	if b.framing.Kind == wire.FramedLength {
+		size = int(min(int64(len(b.block)), b.left)) // never bytes of the next request
+	} else {
+		size = len(b.block)
+	}
+	n, err := c.raw.Read(b.block[:size])
+	if err != nil {
+		return b.broken(err)
+	}
+	b.to = n
+	b.rate += int64(n)
+	if after := b.settings.MinRateAfter; b.rate >= b.settings.MinRate*int64(after/time.Second) {
+		b.rate, b.waited = 0, 0
+	}
+	return nil
+}
+
+// await waits for bytes. Waiting uses up MinRateAfter, which is granted anew each time that so many bytes have come as MinRate wants of that time; time
+// in which nobody wanted to read does not count.
+func (b *content) await() *exchange.Error {
+	d := b.conn.raw.Driver()
+	began := d.Now()
+	by := time.Duration(0)
+	if b.settings.MinRate > 0 && !b.exempt.Load() {
+		by = began + max(b.settings.MinRateAfter-b.waited, 1)
+	}
+	if b.stopped.Load() {
+		by = 1
+	}
+	b.conn.raw.ReadBy(by)
+	err := b.conn.raw.Await()
+	b.waited += d.Now() - began
+	if err != nil {
+		return b.broken(err)
+	}
+	return nil
+}
+
+// broken turns an error of the connection into one of the exchange.
+func (b *content) broken(err error) *exchange.Error {
+	e := &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Status: 400, Op: "read request content", Err: err}
+	if loop.IsTimeout(err) {
+		e.Kind, e.Status = exchange.KindConnectionReadTimeout, 408 // RFC 9110, section 15.5.9
+	}
+	if err == io.EOF {
+		e.Err = io.ErrUnexpectedEOF
+	}
+	return e
+}
+
+// Continued tells that the client was told to send: from now on it must.
+func (b *content) Continued() { b.exempt.Store(false) }
+
+// FullDuplex lifts the minimum rate: the response has begun before the request has ended.
+func (b *content) FullDuplex() {
+	if !b.unfinished() {
+		return
+	}
+	b.exempt.Store(true)
+	b.conn.raw.ReadBy(0)
+}
+
+// Stop makes Next, waiting in another task, return an error soon.
+func (b *content) Stop() {
+	b.stopped.Store(true)
+	b.conn.raw.ReadBy(1)
+}
+
+// Close implements exchange.Content. The rest of the body stays unread: the connection will be closed after the response.
+func (b *content) Close() {}
+
+// unfinished reports whether bytes of the body have not been read.
+func (b *content) unfinished() bool { return b.conn != nil && (!b.ended || b.failed != nil) }
+
+// skip throws away the rest of the body if all of it has been read already, and reports whether nothing is left.
+func (b *content) skip() bool {
+	for b.unfinished() && b.failed == nil {
+		if piece, err := b.decode(); err != nil || len(piece) == 0 && !b.ended {
+			return false
+		}
+	}
+	return b.failed == nil
+}
+
+// end gives the block back; bytes of the next request in it go to the connection.
+func (b *content) end() {
+	if b.conn == nil {
+		return
+	}
+	c := b.conn
+	if b.from < b.to && !c.closed {
+		c.release()
+		c.block, c.from, c.to = b.block, b.from, b.to
+		b.block = nil
+	}
+	if b.block != nil {
+		c.raw.Driver().Buffers().Put(b.block)
+		b.block = nil
+	}
+	b.conn, b.x = nil, nil
+}

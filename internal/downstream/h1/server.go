@@ -1,0 +1,89 @@
+// Package h1 is HTTP/1.1 on the client's side (RFC 9112): from a connection to exchanges, and from responses to bytes.
+//
+// A conn serves one connection, one exchange after the other, in straight-line code over a loop.Conn. Between exchanges it is quiet and owns nothing but
+// itself; what an exchange needs lies in an active, which is taken from a list when the first byte of a request is there. The message format is wire/h1's;
+// routing, filters and forwarding are behind Way. The package knows no feature.
+package h1
+
+import (
+	"time"
+
+	"sluice/internal/buf"
+	"sluice/internal/exchange"
+	"sluice/internal/loop"
+	wire "sluice/internal/wire/h1"
+)
+
+// A Way is what happens to an exchange between its request and its response: serve.Server.
+type Way interface {
+	// Exchange answers x through its Sender.
+	Exchange(x *exchange.Exchange)
+	// Refuse answers a request that is not valid: x.Err says why and Request may be incomplete. No filter sees it.
+	Refuse(x *exchange.Exchange)
+}
+
+// Settings are the limits of connections. They do not change; a new snapshot brings new ones.
+type Settings struct {
+	Wire wire.Limits
+	// HeadTimeout bounds the time from the first byte of a request, or from the accept, until its head is whole.
+	HeadTimeout time.Duration
+	// IdleTimeout bounds the time between two exchanges.
+	IdleTimeout time.Duration
+	// MinRate is the least number of bytes per second that a request's content must come at, and a response's be taken at; after MinRateAfter of waiting it is
+	// enforced. 0 is no bound.
+	MinRate      int64
+	MinRateAfter time.Duration
+	// SendTimeout bounds how long a client may take nothing of a response; each piece gets the time of MinRate on top.
+	SendTimeout time.Duration
+	// LingerTimeout and LingerBytes bound how long and how much is read and thrown away after a refusal, so that the client gets to read it
+	// (RFC 9112, section 9.6).
+	LingerTimeout time.Duration
+	LingerBytes   int64
+	// TunnelIdle bounds the time without a byte in either direction after an upgrade; 0 is no bound.
+	TunnelIdle time.Duration
+	// Exchanges is how many exchanges a connection may carry; 0 is no bound.
+	Exchanges int
+	// Interim lets interim responses other than 100 through. Off by default: common clients take them for the final one.
+	Interim bool
+	// HTTPS says that the connection is encrypted.
+	HTTPS bool
+}
+
+// A Server makes handlers of connections.
+type Server struct {
+	way      Way
+	settings func() *Settings
+	actives  []buf.Free[active] // by driver
+}
+
+// NewServer returns a server whose exchanges go the given way. settings is asked once per exchange; drivers is how many loops there are.
+func NewServer(way Way, settings func() *Settings, drivers int) *Server {
+	return &Server{way: way, settings: settings, actives: make([]buf.Free[active], max(drivers, 1))}
+}
+
+// Handler returns who serves c, accepted on the listener of that name. It sets c's first deadline. gone is called when the connection has ended; it may be nil.
+func (s *Server) Handler(c loop.Conn, listener string, gone func()) loop.Handler {
+	h := &conn{raw: c, server: s, listener: listener, gone: gone}
+	c.ReadBy(c.Driver().Now() + s.settings().HeadTimeout)
+	return h
+}
+
+// An active is what a connection needs while an exchange is under way.
+type active struct {
+	x       exchange.Exchange
+	head    wire.RequestHead
+	content content
+	sender  sender
+}
+
+func (s *Server) take(d loop.Driver) *active {
+	if a := s.actives[d.ID()].Get(); a != nil {
+		return a
+	}
+	return new(active)
+}
+
+func (s *Server) give(d loop.Driver, a *active) {
+	a.x.Reset()
+	s.actives[d.ID()].Put(a)
+}

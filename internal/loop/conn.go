@@ -1,0 +1,419 @@
+package loop
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+// A conn is a socket of the loop, edge triggered. All of it belongs to the loop; at most one task reads and one writes.
+type conn struct {
+	loop    *Loop
+	fd      int32
+	tag     uint32
+	ready   Ready // edges seen and not yet used up
+	quiet   bool  // Read answers ErrQuiet instead of waiting; the next byte starts a task
+	serving bool  // handler.Serve is running
+	closed  bool
+	counted bool // accepted: it counts in Loop.conns
+
+	reader, writer  *task // who waits for In or an end, who for Out
+	readBy, writeBy time.Duration
+	timer           timer
+	handler         Handler
+	watched         *conn // Read ends when this one has been reset by its peer
+	watcher         *conn // the other end of watched
+	peer            netip.AddrPort
+}
+
+func (l *Loop) newConn(fd int, peer netip.AddrPort) (*conn, syscall.Errno) {
+	c := &conn{loop: l, fd: int32(fd), peer: peer}
+	c.timer.owner = c
+	c.tag = l.add(fd, c)
+	errno := l.sys.Watch(fd, c.tag, false)
+	if errno != 0 {
+		l.sources[fd] = nil
+	}
+	return c, errno
+}
+
+// onEvent notes what the descriptor is ready for and resumes who waits for it, or starts a task if nobody does and the connection is quiet.
+func (c *conn) onEvent(tag uint32, r Ready) {
+	if tag != c.tag {
+		return // the event was of an earlier connection with the same descriptor
+	}
+	c.ready |= r
+	if r&In != 0 {
+		if c.reader != nil {
+			c.loop.resume(c.reader)
+		} else if c.quiet && !c.serving && !c.closed {
+			c.serve()
+		}
+	}
+	if c.writer != nil && c.ready&Out != 0 {
+		c.loop.resume(c.writer)
+	}
+	if w := c.watcher; r&Broken != 0 && w != nil && w.reader != nil {
+		c.loop.schedule(w.reader)
+	}
+}
+
+// serve starts a task for the handler.
+func (c *conn) serve() {
+	if c.handler == nil || c.serving {
+		return
+	}
+	c.serving = true
+	t := c.loop.start()
+	t.conn = c
+	c.loop.schedule(t)
+}
+
+// served is called when the handler has returned.
+func (c *conn) served() {
+	c.serving = false
+	if !c.closed && !c.quiet {
+		_ = c.Close()
+	}
+}
+
+// expire implements expirer: the deadline that the timer was set for has come, or has moved since.
+func (c *conn) expire(now time.Duration) {
+	if c.writer != nil && passed(c.writeBy, now) {
+		c.loop.schedule(c.writer)
+	}
+	if passed(c.readBy, now) {
+		if c.reader != nil {
+			c.loop.schedule(c.reader)
+		} else if c.quiet && !c.closed {
+			c.serve()
+		}
+	}
+	c.arm()
+}
+
+func passed(by, now time.Duration) bool { return by != 0 && by <= now }
+
+// arm sets the timer for the nearest deadline of a wait. An entry that comes too early is left: expire looks again.
+func (c *conn) arm() {
+	at := time.Duration(0)
+	if c.reader != nil || c.quiet {
+		at = c.readBy
+	}
+	if c.writer != nil && c.writeBy != 0 && (at == 0 || c.writeBy < at) {
+		at = c.writeBy
+	}
+	now := c.loop.now
+	if at <= now && at != 0 && c.quiet && c.reader == nil {
+		at = now + wheelTick // a quiet connection that has expired already
+	}
+	if at > now && (c.timer.at == 0 || at < c.timer.at) {
+		c.loop.timers.set(&c.timer, at, now)
+	}
+}
+
+// Read implements net.Conn.
+func (c *conn) Read(p []byte) (int, error) {
+	for {
+		n, err := c.tryRead(p)
+		if err != errAgain {
+			return n, err
+		}
+		if c.quiet {
+			if c.loop.draining.Load() {
+				return 0, ErrDraining
+			}
+			if passed(c.readBy, c.loop.now) {
+				return 0, os.ErrDeadlineExceeded
+			}
+			c.arm()
+			return 0, ErrQuiet
+		}
+		if err := c.waitRead(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// errAgain says that a call would have blocked.
+const errAgain = syscall.EAGAIN
+
+// tryRead receives if the descriptor may have something. A read that does not fill p has drained it, unless an end follows.
+func (c *conn) tryRead(p []byte) (int, error) {
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	if c.ready&In == 0 {
+		return 0, errAgain
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, errno := c.loop.sys.Recv(int(c.fd), p)
+	switch {
+	case errno == errAgain:
+		c.ready &^= In
+		return 0, errAgain
+	case errno != 0:
+		return 0, os.NewSyscallError("recv", errno)
+	case n == 0:
+		return 0, io.EOF
+	}
+	if n < len(p) && c.ready&(InEnd|Broken) == 0 {
+		c.ready &^= In
+	}
+	c.loop.share()
+	return n, nil
+}
+
+// waitRead suspends the running task until the connection may be readable.
+func (c *conn) waitRead() error {
+	if c.reader != nil {
+		panic("loop: two tasks read from one connection")
+	}
+	if err := c.readEnds(); err != nil {
+		return err
+	}
+	t := c.loop.current
+	c.reader = t
+	c.arm()
+	err := t.suspend()
+	c.reader = nil
+	if err != nil {
+		return err
+	}
+	if c.closed {
+		return net.ErrClosed
+	}
+	if c.ready&In == 0 {
+		return c.readEnds()
+	}
+	return nil
+}
+
+// readEnds says why a read must not wait, if so.
+func (c *conn) readEnds() error {
+	if passed(c.readBy, c.loop.now) {
+		return os.ErrDeadlineExceeded
+	}
+	if c.watched != nil && c.watched.ready&Broken != 0 {
+		return ErrPeerGone
+	}
+	return nil
+}
+
+// Await implements Conn.
+func (c *conn) Await() error {
+	for c.ready&In == 0 && !c.closed {
+		if c.quiet {
+			return nil // Read tells
+		}
+		if err := c.waitRead(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Write implements net.Conn.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Writev(p, nil)
+	return int(n), err
+}
+
+// Writev implements Conn.
+func (c *conn) Writev(a, b []byte) (int64, error) {
+	written := int64(0)
+	for len(a)+len(b) > 0 {
+		n, err := c.tryWrite(a, b)
+		written += int64(n)
+		if err == errAgain {
+			err = c.waitWrite()
+		}
+		if err != nil {
+			return written, err
+		}
+		if n < len(a) {
+			a = a[n:]
+		} else {
+			a, b = b[n-len(a):], nil
+		}
+	}
+	return written, nil
+}
+
+func (c *conn) tryWrite(a, b []byte) (n int, err error) {
+	if c.closed {
+		return 0, net.ErrClosed
+	}
+	if passed(c.writeBy, c.loop.now) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	var errno syscall.Errno
+	if len(b) == 0 {
+		n, errno = c.loop.sys.Send(int(c.fd), a)
+	} else {
+		n, errno = c.loop.sys.SendTwo(int(c.fd), a, b)
+	}
+	switch {
+	case errno == errAgain:
+		c.ready &^= Out
+		return 0, errAgain
+	case errno != 0:
+		return 0, os.NewSyscallError("send", errno)
+	}
+	c.loop.share()
+	return n, nil
+}
+
+// waitWrite suspends the running task until there may be room to write.
+func (c *conn) waitWrite() error {
+	if c.writer != nil {
+		panic("loop: two tasks write to one connection")
+	}
+	t := c.loop.current
+	c.writer = t
+	c.arm()
+	err := t.suspend()
+	c.writer = nil
+	if err == nil && c.ready&Out == 0 && passed(c.writeBy, c.loop.now) {
+		return os.ErrDeadlineExceeded
+	}
+	return err
+}
+
+// ReadBy implements Conn.
+func (c *conn) ReadBy(at time.Duration) {
+	c.readBy = at
+	if c.reader != nil {
+		if passed(at, c.loop.now) {
+			c.loop.schedule(c.reader)
+		}
+		c.arm()
+	}
+}
+
+// WriteBy implements Conn.
+func (c *conn) WriteBy(at time.Duration) {
+	c.writeBy = at
+	if c.writer != nil {
+		if passed(at, c.loop.now) {
+			c.loop.schedule(c.writer)
+		}
+		c.arm()
+	}
+}
+
+// Quiet implements Conn.
+func (c *conn) Quiet(on bool) {
+	c.quiet = on
+	if on {
+		c.arm()
+	}
+}
+
+// Handle implements Conn.
+func (c *conn) Handle(h Handler) { c.handler = h }
+
+// Watch implements Conn.
+func (c *conn) Watch(other Conn) {
+	if c.watched != nil && c.watched.watcher == c {
+		c.watched.watcher = nil
+	}
+	c.watched, _ = other.(*conn)
+	if c.watched != nil {
+		c.watched.watcher = c
+	}
+}
+
+// Alive implements Conn. Events tell of an end as soon as the loop has turned, so that no system call is needed.
+func (c *conn) Alive() bool { return !c.closed && c.ready&(In|InEnd|Broken) == 0 }
+
+// CloseWrite implements Conn.
+func (c *conn) CloseWrite() error {
+	if c.closed {
+		return net.ErrClosed
+	}
+	c.loop.sys.Shutdown(int(c.fd))
+	return nil
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.close(false)
+	return nil
+}
+
+// Reset implements Conn.
+func (c *conn) Reset() { c.close(true) }
+
+func (c *conn) closeNow() { c.close(false) }
+
+func (c *conn) close(reset bool) {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	l := c.loop
+	l.timers.clear(&c.timer)
+	l.sources[c.fd] = nil
+	l.sys.Close(int(c.fd), reset)
+	if c.counted {
+		l.conns.Add(-1)
+	}
+	c.Watch(nil)
+	if c.watcher != nil {
+		c.watcher.watched = nil
+		c.watcher = nil
+	}
+	if c.reader != nil {
+		l.schedule(c.reader)
+	}
+	if c.writer != nil {
+		l.schedule(c.writer)
+	}
+}
+
+// SetDeadline implements net.Conn, for crypto/tls.
+func (c *conn) SetDeadline(t time.Time) error {
+	_ = c.SetReadDeadline(t)
+	return c.SetWriteDeadline(t)
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.ReadBy(c.loop.instant(t))
+	return nil
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.WriteBy(c.loop.instant(t))
+	return nil
+}
+
+// instant turns a time into an instant of Now; the zero time into never.
+func (l *Loop) instant(t time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return max(t.Sub(l.epoch)+time.Second, 1)
+}
+
+// Peer implements Conn.
+func (c *conn) Peer() netip.AddrPort { return c.peer }
+
+// Local implements Conn. It asks the kernel: not on the way of every request.
+func (c *conn) Local() netip.AddrPort { return c.loop.sys.LocalAddr(int(c.fd)) }
+
+// RemoteAddr implements net.Conn.
+func (c *conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.Peer()) }
+
+// LocalAddr implements net.Conn.
+func (c *conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.Local()) }
+
+// Driver implements Conn.
+func (c *conn) Driver() Driver { return c.loop }

@@ -1,0 +1,148 @@
+package loop
+
+import (
+	"io"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Dial implements Driver.
+func (l *Loop) Dial(network, address string, by time.Duration) (Conn, error) {
+	fd, errno := l.sys.Connect(network, address)
+	if errno != 0 {
+		return nil, os.NewSyscallError("connect", errno)
+	}
+	peer, _ := netip.ParseAddrPort(address) // zero for Unix sockets
+	c, errno := l.newConn(fd, peer)
+	if errno != 0 {
+		l.sys.Close(fd, false)
+		return nil, os.NewSyscallError("epoll_ctl", errno)
+	}
+	c.writeBy = by
+	for c.ready&(Out|Broken) == 0 {
+		if passed(by, l.now) {
+			c.close(false)
+			return nil, os.ErrDeadlineExceeded
+		}
+		if err := c.waitWrite(); err != nil {
+			c.close(false)
+			return nil, err
+		}
+	}
+	if c.ready&Broken != 0 {
+		if errno := l.sys.ConnectError(fd); errno != 0 {
+			c.close(false)
+			return nil, os.NewSyscallError("connect", errno)
+		}
+	}
+	c.writeBy = 0
+	return c, nil
+}
+
+// A pipe is what Splice moves bytes through.
+type pipe struct{ r, w int }
+
+// pipeBytes is the size of a pipe for Splice: the most that one system call moves.
+const pipeBytes = 512 << 10
+
+// pipesMax is how many empty pipes a loop keeps.
+const pipesMax = 64
+
+func (l *Loop) takePipe() (pipe, syscall.Errno) {
+	if n := len(l.pipes); n > 0 {
+		p := l.pipes[n-1]
+		l.pipes = l.pipes[:n-1]
+		return p, 0
+	}
+	r, w, errno := l.sys.Pipe()
+	return pipe{r, w}, errno
+}
+
+// putPipe keeps an empty pipe and closes one that holds bytes of a broken exchange.
+func (l *Loop) putPipe(p pipe, empty bool) {
+	if empty && len(l.pipes) < pipesMax && !l.stopping.Load() {
+		l.pipes = append(l.pipes, p)
+		return
+	}
+	l.sys.Close(p.r, false)
+	l.sys.Close(p.w, false)
+}
+
+// Splice implements Conn. BenchmarkSplice; make bench has the figures against read and write.
+func (c *conn) Splice(from Conn, n int64) (moved int64, handled, fromSrc bool, err error) {
+	src, ok := from.(*conn)
+	if !ok || src.loop != c.loop {
+		return 0, false, false, nil
+	}
+	p, errno := c.loop.takePipe()
+	if errno != 0 {
+		return 0, false, false, nil
+	}
+	held := 0
+	defer func() { c.loop.putPipe(p, held == 0) }()
+	for moved < n {
+		if held, err = src.fillPipe(p, n-moved); err != nil {
+			return moved, true, true, err
+		}
+		for held > 0 {
+			k, err := c.drainPipe(p, held)
+			if err != nil {
+				return moved, true, false, err
+			}
+			held -= k
+			moved += int64(k)
+		}
+	}
+	return moved, true, false, nil
+}
+
+// fillPipe moves what has come, at most n bytes, into the pipe; it waits for the first.
+func (c *conn) fillPipe(p pipe, n int64) (int, error) {
+	for {
+		if c.closed {
+			return 0, os.ErrClosed
+		}
+		if c.ready&In != 0 {
+			k, errno := c.loop.sys.Splice(int(c.fd), p.w, int(min(n, pipeBytes)))
+			switch {
+			case errno == 0 && k == 0:
+				return 0, io.EOF
+			case errno == 0:
+				c.loop.share()
+				return k, nil
+			case errno != errAgain:
+				return 0, os.NewSyscallError("splice", errno)
+			}
+			c.ready &^= In // the pipe is empty: it is the socket that has nothing
+		}
+		if err := c.waitRead(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// drainPipe moves up to n bytes from the pipe to the socket; it waits for room.
+func (c *conn) drainPipe(p pipe, n int) (int, error) {
+	for {
+		if c.closed {
+			return 0, os.ErrClosed
+		}
+		if passed(c.writeBy, c.loop.now) {
+			return 0, os.ErrDeadlineExceeded
+		}
+		k, errno := c.loop.sys.Splice(p.r, int(c.fd), n)
+		if errno == 0 {
+			c.loop.share()
+			return k, nil
+		}
+		if errno != errAgain {
+			return 0, os.NewSyscallError("splice", errno)
+		}
+		c.ready &^= Out
+		if err := c.waitWrite(); err != nil {
+			return 0, err
+		}
+	}
+}

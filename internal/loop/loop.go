@@ -1,0 +1,212 @@
+package loop
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/internal/buf"
+)
+
+// opsMax is how many socket operations a task may do in one turn before it yields, so that a connection that is always ready cannot starve the others.
+const opsMax = 64
+
+// A Loop runs tasks on one goroutine over one System. Everything in it belongs to that goroutine, but what is said to be atomic or guarded.
+type Loop struct {
+	id      int
+	sys     System
+	clock   Clock
+	epoch   time.Time
+	now     time.Duration
+	wall    time.Time
+	buffers buf.Pool
+	log     *slog.Logger
+
+	sources   []source // by descriptor; nil where it isn't ours
+	tag       uint32   // of the last Watch
+	current   *task    // the one that runs; nil while the loop itself does
+	tasks     []*task  // all that were created, for stop
+	idle      *task    // pooled ones, last in first out
+	runq      []*task  // to be resumed in this turn
+	runqSpare []*task  // runq's memory of the last round
+	idleTasks int
+	timers    wheel
+	pipes     []pipe // for Splice
+
+	events  [pollEvents]Event
+	pending []Event // the rest of the batch, so that a Loop that is restarted after a Goexit goes on where it was
+
+	mail      mailbox
+	offloaded int
+
+	conns    atomic.Int64  // open connections that were accepted here
+	panics   atomic.Int64  // tasks that ended in a panic
+	stalls   atomic.Int64  // times that the watchdog found the loop standing still
+	turns    atomic.Uint64 // for the watchdog
+	parked   atomic.Bool   // in Poll, or about to be: senders of mail must wake it
+	draining atomic.Bool
+	stopping atomic.Bool
+	stopOnce sync.Once
+	done     chan struct{} // closed when Run has ended
+}
+
+// A source is what events of a descriptor go to.
+type source interface {
+	onEvent(tag uint32, r Ready)
+	closeNow()
+}
+
+// A Clock tells the time; tests have one that they move.
+type Clock interface {
+	Now() time.Time
+}
+
+// SystemClock is the machine's clock.
+type SystemClock struct{}
+
+// Now implements Clock.
+func (SystemClock) Now() time.Time { return time.Now() }
+
+// New returns a loop that is not running yet. id is its number in the process, from 0.
+func New(id int, sys System, clock Clock, log *slog.Logger) *Loop {
+	l := &Loop{id: id, sys: sys, clock: clock, log: log, epoch: clock.Now(), done: make(chan struct{})}
+	l.tick()
+	return l
+}
+
+// Run turns until Stop. It must be called once.
+func (l *Loop) Run() {
+	ended := false
+	defer func() {
+		if !ended { // a task called runtime.Goexit, which ends the goroutine that resumed it
+			l.current = nil
+			go l.Run()
+		}
+	}()
+	for !l.stopping.Load() {
+		l.turn()
+	}
+	l.shut()
+	ended = true
+	close(l.done)
+}
+
+// turn is one round: mail, events, tasks that are due, timers.
+func (l *Loop) turn() {
+	l.turns.Add(1)
+	l.takeMail()
+	if len(l.pending) == 0 {
+		l.poll()
+	}
+	for len(l.pending) > 0 {
+		e := l.pending[0]
+		l.pending = l.pending[1:]
+		if e.Fd < len(l.sources) && l.sources[e.Fd] != nil {
+			l.sources[e.Fd].onEvent(e.Tag, e.Ready)
+		}
+	}
+	l.runDue()
+	l.timers.expire(l.now)
+	l.runDue()
+}
+
+// poll waits for events if nothing else is due. It stores parked before it looks at the mail; senders do it the other way round, so one of them sees the other.
+func (l *Loop) poll() {
+	timeout := time.Duration(0)
+	if len(l.runq) == 0 {
+		l.parked.Store(true)
+		if l.mail.empty() && !l.stopping.Load() {
+			timeout = l.timers.next(l.now)
+		}
+	}
+	n := l.sys.Poll(l.events[:], timeout)
+	l.parked.Store(false)
+	l.tick()
+	l.pending = l.events[:n]
+}
+
+// tick reads the clock. Now starts at one second, so that zero can mean never.
+func (l *Loop) tick() {
+	l.wall = l.clock.Now()
+	l.now = l.wall.Sub(l.epoch) + time.Second
+}
+
+// runDue resumes the tasks that are due. Those that become due meanwhile wait for the next round, so that sockets get their share.
+func (l *Loop) runDue() {
+	due := l.runq
+	l.runq, l.runqSpare = l.runqSpare[:0], nil
+	for i, t := range due {
+		due[i] = nil
+		t.due = false
+		l.resume(t)
+	}
+	l.runqSpare = due[:0]
+}
+
+// Stop ends Run: all waits answer ErrStopped, connections are closed. It returns when that is done. Any goroutine but the loop's may call it.
+func (l *Loop) Stop() {
+	l.stopOnce.Do(func() {
+		l.stopping.Store(true)
+		l.sys.Wake()
+	})
+	<-l.done
+}
+
+// shut ends the tasks and closes what is open.
+func (l *Loop) shut() {
+	for _, t := range l.tasks {
+		t.end()
+	}
+	for _, s := range l.sources {
+		if s != nil {
+			s.closeNow()
+		}
+	}
+	for _, p := range l.pipes {
+		l.sys.Close(p.r, false)
+		l.sys.Close(p.w, false)
+	}
+	l.mail.close()
+	l.sys.Shut()
+}
+
+// Drain makes the loop quieter: connections between exchanges end, and Draining is true for the others. Any goroutine may call it.
+func (l *Loop) Drain() {
+	l.draining.Store(true)
+	l.Post(func() {
+		for _, s := range l.sources {
+			if c, ok := s.(*conn); ok && c.quiet {
+				c.serve()
+			}
+		}
+	})
+}
+
+// Conns is how many accepted connections the loop has. Any goroutine may call it.
+func (l *Loop) Conns() int64 { return l.conns.Load() }
+
+// ID implements Driver.
+func (l *Loop) ID() int { return l.id }
+
+// Now implements Driver.
+func (l *Loop) Now() time.Duration { return l.now }
+
+// Time implements Driver.
+func (l *Loop) Time() time.Time { return l.wall }
+
+// Buffers implements Driver.
+func (l *Loop) Buffers() *buf.Pool { return &l.buffers }
+
+// Draining implements Driver.
+func (l *Loop) Draining() bool { return l.draining.Load() }
+
+// add makes s the receiver of fd's events and returns the tag that they carry.
+func (l *Loop) add(fd int, s source) uint32 {
+	for fd >= len(l.sources) {
+		l.sources = append(l.sources, make([]source, max(64, len(l.sources)))...)
+	}
+	l.sources[fd] = s
+	l.tag++
+	return l.tag
+}

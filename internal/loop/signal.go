@@ -1,0 +1,84 @@
+package loop
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// A Signal is how a task waits for something that another task, loop or goroutine provides: a free slot, a place in a queue, the end of a second task.
+// It is a flag: Notify sets it and wakes the task that waits, Wait takes it. One task waits; any goroutine may notify.
+type Signal struct {
+	driver Driver
+
+	loop   *Loop // nil on Goroutines; what follows is for a Loop and belongs to it
+	waiter *task
+	by     time.Duration
+	timer  timer
+	set    bool
+	posted atomic.Bool // a letter is under way
+
+	raised chan struct{} // Goroutines: holds one token
+}
+
+// NewSignal implements Driver.
+func (l *Loop) NewSignal() *Signal {
+	s := &Signal{driver: l, loop: l}
+	s.timer.owner = s
+	return s
+}
+
+// Notify sets the signal.
+func (s *Signal) Notify() {
+	if s.loop == nil {
+		select {
+		case s.raised <- struct{}{}:
+		default:
+		}
+		return
+	}
+	if s.posted.CompareAndSwap(false, true) {
+		s.loop.post(s)
+	}
+}
+
+// deliver implements letter.
+func (s *Signal) deliver(l *Loop) {
+	s.posted.Store(false)
+	s.set = true
+	if s.waiter != nil {
+		l.schedule(s.waiter)
+	}
+}
+
+// expire implements expirer.
+func (s *Signal) expire(time.Duration) {
+	if s.waiter != nil {
+		s.loop.schedule(s.waiter)
+	}
+}
+
+// Wait waits until the signal is set, and takes it. by is an instant of Driver.Now, 0 for none; os.ErrDeadlineExceeded says that it has passed.
+func (s *Signal) Wait(by time.Duration) error {
+	if s.loop == nil {
+		return s.waitChannel(by)
+	}
+	l := s.loop
+	for !s.set {
+		if passed(by, l.now) {
+			return os.ErrDeadlineExceeded
+		}
+		if by != 0 {
+			l.timers.set(&s.timer, by, l.now)
+		}
+		s.waiter = l.current
+		err := s.waiter.suspend()
+		s.waiter = nil
+		l.timers.clear(&s.timer)
+		if err != nil {
+			return err
+		}
+	}
+	s.set = false
+	return nil
+}

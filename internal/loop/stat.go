@@ -1,0 +1,14 @@
+package loop
+
+// Stat is what a loop tells about itself. Any goroutine may ask.
+type Stat struct {
+	Conns  int64  // open connections that were accepted
+	Turns  uint64 // rounds so far
+	Panics int64  // tasks that ended in a panic
+	Stalls int64  // times that the watchdog found the loop standing still
+}
+
+// Stat returns the loop's counters.
+func (l *Loop) Stat() Stat {
+	return Stat{l.conns.Load(), l.turns.Load(), l.panics.Load(), l.stalls.Load()}
+}

@@ -1,0 +1,111 @@
+package loop
+
+import (
+	"os"
+	"sync/atomic"
+	"time"
+
+	"sluice/internal/buf"
+)
+
+// A Stream is a connection that has become one end of a tunnel: after an upgrade, bytes go both ways and each way ends by itself.
+// One task reads and one writes. A block is held only while there are bytes in it.
+type Stream struct {
+	Conn
+	rest    []byte // bytes that had been read before it became a tunnel; borrowed
+	block   []byte
+	size    int // of the next block: larger when the last one was filled
+	idle    time.Duration
+	active  atomic.Int64 // instant of the last byte in either direction of the tunnel
+	other   *Stream
+	stopped atomic.Bool
+}
+
+// NewStream makes c an end of a tunnel. rest, borrowed until it has been read, is what comes before the bytes of c. idle bounds how long the tunnel may be
+// without a byte in either direction; 0 is no bound.
+func NewStream(c Conn, rest []byte, idle time.Duration) *Stream {
+	s := &Stream{Conn: c, rest: rest, size: buf.Small, idle: idle}
+	s.touch()
+	c.WriteBy(0)
+	return s
+}
+
+func (s *Stream) touch() { s.active.Store(int64(s.Driver().Now())) }
+
+// Next returns the next bytes, borrowed until the call after it, or io.EOF at the end of this direction.
+func (s *Stream) Next() ([]byte, error) {
+	if len(s.rest) > 0 {
+		b := s.rest
+		s.rest = nil
+		return b, nil
+	}
+	for {
+		s.giveBack()
+		err := s.Await()
+		if err == nil {
+			var b []byte
+			if b, err = s.read(); err == nil {
+				return b, nil
+			}
+		}
+		if err != os.ErrDeadlineExceeded && !os.IsTimeout(err) || s.stopped.Load() || !s.stillActive() {
+			return nil, err
+		}
+	}
+}
+
+func (s *Stream) read() ([]byte, error) {
+	s.block = s.Driver().Buffers().Get(s.size)
+	n, err := s.Read(s.block)
+	if err != nil {
+		s.giveBack()
+		return nil, err
+	}
+	if n == len(s.block) {
+		s.size = buf.Large
+	} else if n < buf.Small {
+		s.size = buf.Small
+	}
+	s.touch()
+	return s.block[:n], nil
+}
+
+// stillActive sets the deadline of the next wait, and is false if it has passed without a byte in either direction.
+func (s *Stream) stillActive() bool {
+	if s.idle == 0 {
+		return true
+	}
+	last := time.Duration(s.active.Load())
+	if s.other != nil {
+		last = max(last, time.Duration(s.other.active.Load()))
+	}
+	s.ReadBy(last + s.idle)
+	return last+s.idle > s.Driver().Now()
+}
+
+func (s *Stream) giveBack() {
+	if s.block != nil {
+		s.Driver().Buffers().Put(s.block)
+		s.block = nil
+	}
+}
+
+// Join makes a and b the two ends of one tunnel: bytes of one count as activity of the other.
+func Join(a, b *Stream) {
+	a.other, b.other = b, a
+	a.stillActive()
+	b.stillActive()
+}
+
+// Stop makes Next and Write, waiting in another task, return an error soon.
+func (s *Stream) Stop() {
+	s.stopped.Store(true)
+	s.ReadBy(1)
+	s.WriteBy(1)
+}
+
+// Close ends both directions. The task that reads must have ended.
+func (s *Stream) Close() error {
+	s.giveBack()
+	return s.Conn.Close()
+}

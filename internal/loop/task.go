@@ -1,0 +1,170 @@
+package loop
+
+import (
+	"fmt"
+	"iter"
+	"runtime/debug"
+)
+
+// idleTasksMax is how many coroutines a loop keeps for reuse; a burst's others end and give their stacks back.
+const idleTasksMax = 1024
+
+// A task is a pooled coroutine. Only its own loop enters it.
+type task struct {
+	loop  *Loop
+	enter func() (struct{}, bool) // iter.Pull's next: runs it until it suspends
+	stop  func()                  // iter.Pull's stop: this wait and all later ones return ErrStopped
+	yield func(struct{}) bool
+
+	job     func() // what to run: a function,
+	conn    *conn  // or a connection's handler
+	next    *task  // in the list of idle ones
+	ops     int    // socket operations since it was resumed
+	due     bool   // in runq
+	running bool   // has something to run
+	stopped bool   // the loop has ended
+	index   int    // in Loop.tasks
+}
+
+// start takes a task from the pool, or makes one.
+func (l *Loop) start() *task {
+	t := l.idle
+	if t != nil {
+		l.idle, t.next = t.next, nil
+		l.idleTasks--
+	} else {
+		t = &task{loop: l, index: len(l.tasks)}
+		l.tasks = append(l.tasks, t)
+		t.enter, t.stop = iter.Pull(t.root)
+	}
+	t.running = true
+	return t
+}
+
+// root is the coroutine: it runs what it is given, goes back to the pool and waits for the next.
+func (t *task) root(yield func(struct{}) bool) {
+	t.yield = yield
+	for {
+		t.run()
+		t.job, t.conn, t.running = nil, nil, false
+		if t.stopped || t.loop.idleTasks >= idleTasksMax {
+			t.loop.forget(t)
+			return
+		}
+		t.next, t.loop.idle = t.loop.idle, t
+		t.loop.idleTasks++
+		if !yield(struct{}{}) {
+			return
+		}
+	}
+}
+
+// run does the job. A panic ends the job and its connection, not the loop: it is logged with the coroutine's own stack.
+func (t *task) run() {
+	defer func() {
+		if r := recover(); r != nil {
+			t.loop.panics.Add(1)
+			t.loop.log.Error("panic in a task; its connection is closed", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			if t.conn != nil {
+				t.conn.Reset()
+			}
+		}
+	}()
+	if t.conn != nil {
+		t.conn.handler.Serve()
+		t.conn.served()
+		return
+	}
+	t.job()
+}
+
+// forget takes t out of the loop's list.
+func (l *Loop) forget(t *task) {
+	if t.stopped {
+		return // shut goes through the list
+	}
+	last := l.tasks[len(l.tasks)-1]
+	l.tasks[t.index], last.index = last, t.index
+	l.tasks[len(l.tasks)-1] = nil
+	l.tasks = l.tasks[:len(l.tasks)-1]
+}
+
+// end stops t for good: a wait that is under way and all later ones answer ErrStopped.
+func (t *task) end() {
+	t.stopped = true
+	t.loop.current = t
+	t.stop()
+	t.loop.current = nil
+}
+
+// resume runs t until it suspends. Only the loop calls it, never a task. A task may be resumed without its condition: every wait looks again.
+func (l *Loop) resume(t *task) {
+	if !t.running {
+		return // it was due, and ended before its turn came
+	}
+	t.ops = 0
+	l.current = t
+	t.enter()
+	l.current = nil
+}
+
+// schedule makes t due in this turn or the next.
+func (l *Loop) schedule(t *task) {
+	if !t.due {
+		t.due = true
+		l.runq = append(l.runq, t)
+	}
+}
+
+// suspend gives way to the loop until somebody resumes t.
+func (t *task) suspend() error {
+	if t.stopped || !t.yield(struct{}{}) {
+		t.stopped = true
+		return ErrStopped
+	}
+	return nil
+}
+
+// share gives way until the next turn if the running task has used up its share of this one.
+func (l *Loop) share() {
+	t := l.current
+	if t.ops++; t.ops >= opsMax {
+		l.schedule(t)
+		_ = t.suspend() // stopped: the next wait will say so
+	}
+}
+
+// Go implements Driver.
+func (l *Loop) Go(job func()) {
+	t := l.start()
+	t.job = job
+	l.schedule(t)
+}
+
+// Offload implements Driver.
+func (l *Loop) Offload(fn func()) error {
+	o := &offload{task: l.current}
+	l.offloaded++
+	go func() {
+		defer l.post(o) // also after a panic that crashes the process anyway, and after Goexit
+		fn()
+	}()
+	for !o.done {
+		if err := o.task.suspend(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offload is the letter that says that an offloaded function has returned.
+type offload struct {
+	task *task
+	done bool // owned by the loop
+}
+
+func (o *offload) deliver(l *Loop) {
+	o.done = true
+	l.offloaded--
+	l.schedule(o.task)
+}

@@ -1,0 +1,71 @@
+package loop
+
+import (
+	"bytes"
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// A Watchdog looks at each loop's turn counter. When one stands still although the loop is not waiting for events, a task blocks in something that it
+// should have offloaded, or burns the processor: the watchdog logs where.
+type Watchdog struct {
+	loops []*Loop
+	log   *slog.Logger
+	limit time.Duration
+	quit  chan struct{}
+	done  chan struct{}
+}
+
+// NewWatchdog starts a watchdog that complains about a turn that takes longer than limit. Stop ends it.
+func NewWatchdog(loops []*Loop, limit time.Duration, log *slog.Logger) *Watchdog {
+	w := &Watchdog{loops: loops, log: log, limit: limit, quit: make(chan struct{}), done: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// Stop ends the watchdog.
+func (w *Watchdog) Stop() {
+	close(w.quit)
+	<-w.done
+}
+
+func (w *Watchdog) run() {
+	defer close(w.done)
+	ticker := time.NewTicker(w.limit)
+	defer ticker.Stop()
+	last := make([]uint64, len(w.loops))
+	for {
+		select {
+		case <-w.quit:
+			return
+		case <-ticker.C:
+		}
+		for i, l := range w.loops {
+			turns := l.turns.Load()
+			if turns == last[i] && !l.parked.Load() && turns != 0 {
+				l.stalls.Add(1)
+				w.log.Error("a loop stands still: a task blocks or burns the processor; offload it", "loop", l.id, "for", w.limit, "stack", blockedStacks())
+			}
+			last[i] = turns
+		}
+	}
+}
+
+// stacksBytesMax bounds what is looked at of a process's stacks.
+const stacksBytesMax = 4 << 20
+
+// blockedStacks returns the stacks of loops and their tasks that are not suspended as coroutines.
+func blockedStacks() string {
+	all := make([]byte, stacksBytesMax)
+	all = all[:runtime.Stack(all, true)]
+	var found []byte
+	for stack := range bytes.SplitSeq(all, []byte("\n\n")) {
+		head, _, _ := bytes.Cut(stack, []byte("\n"))
+		ours := bytes.Contains(stack, []byte("loop.(*task).root")) || bytes.Contains(stack, []byte("loop.(*Loop).Run"))
+		if ours && !bytes.Contains(head, []byte("[coroutine")) {
+			found = append(append(found, stack...), '\n', '\n')
+		}
+	}
+	return string(found)
+}

@@ -1,0 +1,73 @@
+package accesslog
+
+import "unicode/utf8"
+
+// cutMark ends a value that was longer than its limit.
+const cutMark = "…"
+
+const hexDigits = "0123456789abcdef"
+
+// plain marks the bytes that stand for themselves in a JSON string (RFC 8259, section 7).
+var plain = fillPlain()
+
+func fillPlain() (t [256]bool) {
+	for c := ' '; c < 0x7F; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}
+
+// appendEscaped appends s as the inside of a JSON string until dst is end bytes long, and says whether all of s fitted in. An escape is never cut in half.
+//
+// Invalid UTF-8 becomes \ufffd. Beyond what JSON asks for it escapes what could act on the terminal that a log is read in: DEL, C1 controls, line
+// separators and marks that turn the direction of text.
+func appendEscaped[T []byte | string](dst []byte, s T, end int) ([]byte, bool) {
+	for len(s) > 0 {
+		n := 0
+		for n < len(s) && plain[s[n]] {
+			n++
+		}
+		if room := end - len(dst); n > room {
+			return append(dst, s[:max(room, 0)]...), false
+		}
+		dst = append(dst, s[:n]...)
+		s = s[n:]
+		if len(s) == 0 {
+			break
+		}
+		const escapeBytesMax = 6
+		if end-len(dst) < escapeBytesMax {
+			return dst, false
+		}
+		r, size := firstRune(s)
+		dst = appendRune(dst, r, size)
+		s = s[size:]
+	}
+	return dst, true
+}
+
+// firstRune is utf8.DecodeRune for both types, of no more bytes than it needs.
+func firstRune[T []byte | string](s T) (rune, int) {
+	var b [utf8.UTFMax]byte
+	return utf8.DecodeRune(b[:copy(b[:], s)])
+}
+
+// appendRune appends r, which took size bytes: as it is, or as an escape of at most six bytes.
+func appendRune(dst []byte, r rune, size int) []byte {
+	switch {
+	case r == '"' || r == '\\':
+		return append(dst, '\\', byte(r))
+	case r == utf8.RuneError && size == 1, r < 0xA0, isHidden(r):
+		return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+	}
+	return utf8.AppendRune(dst, r)
+}
+
+// isHidden reports whether r is a line separator or a mark that changes how its neighbours are shown.
+func isHidden(r rune) bool {
+	switch {
+	case r == 0x200E, r == 0x200F, 0x2028 <= r && r <= 0x202E, 0x2066 <= r && r <= 0x2069, r == 0xFEFF:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,207 @@
+package accesslog
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"sluice/internal/exchange"
+)
+
+// Limits of one line, in bytes as they are written. What is longer is cut and ends with cutMark.
+const (
+	targetBytesMax = 4 << 10 // path, query and referer, each
+	textBytesMax   = 512     // user agent, host
+	nameBytesLimit = 128     // method, names of the config, request ID
+	// lineBytesMax is more than any line has: three targets, two texts, eleven names, and 2 KiB for keys, numbers, addresses and marks.
+	lineBytesMax = 3*targetBytesMax + 2*textBytesMax + 11*nameBytesLimit + 2<<10
+)
+
+// A stamp is the last time that was written by one loop, as text. Its date and seconds are good for all lines of that second.
+type stamp struct {
+	second int64 // Unix time
+	text   [len("2006-01-02T15:04:05")]byte
+}
+
+// appendTime appends t by RFC 3339 in UTC, with milliseconds.
+func (s *stamp) appendTime(dst []byte, t time.Time) []byte {
+	if unix := t.Unix(); unix != s.second {
+		s.second = unix
+		t.UTC().AppendFormat(s.text[:0], "2006-01-02T15:04:05")
+	}
+	ms := t.Nanosecond() / int(time.Millisecond)
+	dst = append(dst, s.text[:]...)
+	return append(dst, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
+}
+
+// appendLine appends the line of x with its line break. It needs no more of x than the codec of a refused request has. BenchmarkAppendLine.
+func appendLine(dst []byte, x *exchange.Exchange, hide nameSet, s *stamp) []byte {
+	dst = append(dst, `{"time":"`...)
+	dst = s.appendTime(dst, x.Driver.Time())
+	dst = append(dst, '"')
+	dst = appendClient(dst, &x.Client)
+	dst = appendRequest(dst, &x.Request, hide)
+	dst = appendOutcome(dst, x)
+	dst = appendNotes(dst, x)
+	dst = appendError(dst, x.Err)
+	dst = appendReported(dst, &x.Request.Fields, hide)
+	return append(dst, '}', '\n')
+}
+
+func appendClient(dst []byte, c *exchange.Client) []byte {
+	// Without zones: the zone of an address from a forwarding field is any text.
+	if addr := c.Addr; addr.IsValid() {
+		dst = append(dst, `,"client":"`...)
+		dst = append(addr.WithZone("").AppendTo(dst), '"')
+	} else if addr := c.Peer.Addr(); addr.IsValid() {
+		dst = append(dst, `,"client":"`...)
+		dst = append(addr.WithZone("").AppendTo(dst), '"')
+	}
+	if c.Peer.IsValid() {
+		dst = append(dst, `,"peer":"`...)
+		dst = append(netip.AddrPortFrom(c.Peer.Addr().WithZone(""), c.Peer.Port()).AppendTo(dst), '"')
+	}
+	return dst
+}
+
+// appendRequest appends what the client asked for, as it asked: filters may have changed the other form.
+func appendRequest(dst []byte, r *exchange.Request, hide nameSet) []byte {
+	dst = appendString(dst, `,"method":"`, r.Method)
+	dst = appendString(dst, `,"scheme":"`, r.Scheme)
+	dst = appendHost(dst, r)
+	path, query, hasQuery := splitTarget(r)
+	if len(path) > 0 {
+		dst = append(dst, `,"path":"`...)
+		dst = append(hide.appendURL(dst, path, false, targetBytesMax), '"')
+	}
+	if hasQuery {
+		dst = append(dst, `,"query":"`...)
+		dst = append(hide.appendURL(dst, query, true, targetBytesMax), '"')
+	}
+	return appendString(dst, `,"protocol":"`, r.Received.Version)
+}
+
+// appendHost appends the host that routes saw; of a refused request what was received, without user information.
+func appendHost(dst []byte, r *exchange.Request) []byte {
+	host := r.Host
+	if len(host) == 0 {
+		host = r.Received.Host
+	}
+	if at := bytes.LastIndexByte(host, '@'); at >= 0 {
+		host = host[at+1:]
+	}
+	if len(host) == 0 {
+		return dst
+	}
+	dst = append(dst, `,"host":"`...)
+	return append(appendText(dst, host, textBytesMax), '"')
+}
+
+// splitTarget returns path and query of the request target (RFC 9112, section 3.2). The path of an absolute-form target is the whole URL before the query.
+func splitTarget(r *exchange.Request) (path, query []byte, hasQuery bool) {
+	target := r.Received.Target
+	if len(target) == 0 {
+		return r.Path, r.Query, r.HasQuery
+	}
+	path, query, hasQuery = bytes.Cut(target, []byte{'?'})
+	if len(path) > 0 && path[0] != '/' && !bytes.Contains(path, []byte("//")) {
+		// Authority-form or a fault: there may be user information without the slashes by which it is known.
+		path = path[bytes.LastIndexByte(path, '@')+1:]
+	}
+	return path, query, hasQuery
+}
+
+func appendOutcome(dst []byte, x *exchange.Exchange) []byte {
+	n := &x.Notes
+	dst = appendNumber(dst, `,"status":`, int64(x.Response.Status))
+	dst = appendNumber(dst, `,"bytes_in":`, int64(n.HeadIn)+n.ContentIn)
+	dst = appendNumber(dst, `,"bytes_out":`, int64(n.HeadOut)+n.ContentOut)
+	if n.Began > 0 {
+		dst = appendMilliseconds(dst, `,"duration_ms":`, x.Driver.Now()-n.Began)
+		if n.ResponseBegan > 0 {
+			dst = appendMilliseconds(dst, `,"origin_ms":`, n.ResponseBegan-n.Began)
+		}
+	}
+	if n.Aborted {
+		dst = append(dst, `,"aborted":true`...)
+	}
+	return dst
+}
+
+func appendNotes(dst []byte, x *exchange.Exchange) []byte {
+	n := &x.Notes
+	dst = appendString(dst, `,"site":"`, n.Site)
+	dst = appendString(dst, `,"route":"`, n.Route)
+	dst = appendString(dst, `,"pool":"`, n.Pool)
+	dst = appendString(dst, `,"endpoint":"`, n.Endpoint)
+	if n.Attempts > 0 {
+		dst = appendNumber(dst, `,"attempts":`, int64(n.Attempts))
+		dst = append(dst, `,"reused":`...)
+		dst = strconv.AppendBool(dst, n.Reused)
+	}
+	return dst
+}
+
+// appendError appends who failed, how and at what. The reason itself stays out: it may hold anything.
+func appendError(dst []byte, err *exchange.Error) []byte {
+	if err == nil {
+		return dst
+	}
+	dst = appendString(dst, `,"error":"`, string(err.Kind))
+	dst = appendString(dst, `,"error_source":"`, err.Source.String())
+	return appendString(dst, `,"error_op":"`, err.Op)
+}
+
+// appendReported appends what the client says about itself.
+func appendReported(dst []byte, f *exchange.Fields, hide nameSet) []byte {
+	if v := f.Get(exchange.FieldXRequestID); len(v) > 0 {
+		dst = append(dst, `,"request_id":"`...)
+		dst = append(hide.appendURL(dst, v, false, nameBytesLimit), '"')
+	}
+	if v := f.Get(exchange.FieldUserAgent); len(v) > 0 {
+		dst = append(dst, `,"user_agent":"`...)
+		dst = append(appendAgent(dst, v, hide), '"')
+	}
+	if v := f.Get(exchange.FieldReferer); len(v) > 0 {
+		dst = append(dst, `,"referer":"`...)
+		dst = append(hide.appendURL(dst, v, false, targetBytesMax), '"')
+	}
+	return dst
+}
+
+// appendAgent appends a user agent: free text, which nearly never holds a secret, and is too long to look for all kinds of them.
+func appendAgent(dst, v []byte, hide nameSet) []byte {
+	if bytes.IndexByte(v, '=') < 0 && bytes.IndexByte(v, '@') < 0 && !bytes.Contains(v, []byte("eyJ")) {
+		return appendText(dst, v, textBytesMax)
+	}
+	return hide.appendURL(dst, v, false, textBytesMax)
+}
+
+// appendString appends a member whose value is no secret, nothing if it is empty. key comes with all that stands before the value.
+func appendString(dst []byte, key, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	dst = append(dst, key...)
+	return append(appendText(dst, value, nameBytesLimit), '"')
+}
+
+func appendText[T []byte | string](dst []byte, v T, bytesMax int) []byte {
+	dst, ok := appendEscaped(dst, v, len(dst)+bytesMax)
+	if !ok {
+		dst = append(dst, cutMark...)
+	}
+	return dst
+}
+
+func appendNumber(dst []byte, key string, n int64) []byte {
+	return strconv.AppendInt(append(dst, key...), n, 10)
+}
+
+// appendMilliseconds appends d with three decimals. A clock that went back reads as 0.
+func appendMilliseconds(dst []byte, key string, d time.Duration) []byte {
+	µs := int64(max(d, 0) / time.Microsecond)
+	dst = appendNumber(dst, key, µs/1000)
+	return append(dst, '.', byte('0'+µs/100%10), byte('0'+µs/10%10), byte('0'+µs%10))
+}

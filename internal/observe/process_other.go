@@ -1,0 +1,7 @@
+//go:build !linux
+
+package observe
+
+import "sluice/internal/observe/metric"
+
+func system(*metric.Set) {}

@@ -1,0 +1,122 @@
+// Package observe counts what happened to exchanges: requests by site and class of status, bytes, durations, errors by kind, limits reached.
+//
+// It names the metrics; metric keeps and writes them, accesslog and errlog write the logs. All series are made when a snapshot is built, so that an
+// exchange costs a few atomic adds. Series of requests carry the site and nothing that a client chose. Pools and endpoints count for themselves.
+package observe
+
+import (
+	"sluice/internal/exchange"
+	"sluice/internal/observe/metric"
+)
+
+// Metrics makes the counters of all sites in one set.
+type Metrics struct {
+	set    *metric.Set
+	errors map[failure]*metric.Counter // never changes
+	others [3]*metric.Counter          // by source: kinds that are not listed
+}
+
+// failure is what errors are counted by.
+type failure struct {
+	source exchange.Source
+	kind   exchange.Kind
+}
+
+// kinds are the error kinds that are counted each for itself (RFC 9209, section 2.3).
+var kinds = []exchange.Kind{
+	exchange.KindDestinationNotFound, exchange.KindDestinationUnavailable, exchange.KindDNSError, exchange.KindDNSTimeout, exchange.KindConnectionRefused,
+	exchange.KindConnectionTerminated, exchange.KindConnectionTimeout, exchange.KindConnectionReadTimeout, exchange.KindConnectionWriteTimeout,
+	exchange.KindConnectionLimit, exchange.KindHTTPRequestError, exchange.KindHTTPRequestDenied, exchange.KindHTTPResponseIncomplete,
+	exchange.KindHTTPHeadTooLarge, exchange.KindHTTPLineTooLarge, exchange.KindHTTPTransferCoding, exchange.KindHTTPUpgradeFailed,
+	exchange.KindHTTPResponseTimeout, exchange.KindHTTPProtocolError, exchange.KindProxyInternalError, exchange.KindProxyConfigurationError,
+	exchange.KindProxyLoopDetected,
+}
+
+// NewMetrics returns the counters in set, those of an earlier call if there are any.
+func NewMetrics(set *metric.Set) *Metrics {
+	m := &Metrics{set: set, errors: map[failure]*metric.Counter{}}
+	for source := exchange.Internal; source <= exchange.Upstream; source++ {
+		counter := func(kind string) *metric.Counter {
+			return set.Counter("sluice_errors_total", "Exchanges that the proxy answered or ended because of an error, by who failed and how (RFC 9209).",
+				metric.Label{Name: "source", Value: source.String()}, metric.Label{Name: "kind", Value: kind})
+		}
+		for _, kind := range kinds {
+			m.errors[failure{source, kind}] = counter(string(kind))
+		}
+		m.others[source] = counter("other")
+	}
+	return m
+}
+
+// Limit returns the counter of how often a limit was reached. name is the limit's config key: "request_head".
+func (m *Metrics) Limit(name string) *metric.Counter {
+	return m.set.Counter("sluice_limits_reached_total", "How often a limit was reached.", metric.Label{Name: "limit", Value: name})
+}
+
+// classes are the label values of sluice_requests_total by the first digit of the status; "none" is an exchange without response.
+var classes = [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
+
+// Requests is the filter that counts the exchanges of one site. It finishes them and has no other phase.
+type Requests struct {
+	metrics  *Metrics
+	requests [len(classes)]*metric.Counter
+	duration *metric.Histogram
+	received *metric.Counter
+	sent     *metric.Counter
+	retries  *metric.Counter
+	aborted  *metric.Counter
+}
+
+// Site returns the filter for the site of that name; "" counts requests that reached no site, such as refused ones.
+func (m *Metrics) Site(name string) *Requests {
+	site := metric.Label{Name: "site", Value: name}
+	r := &Requests{
+		metrics: m,
+		duration: m.set.Histogram("sluice_request_duration_seconds",
+			"Time from the first byte of a request to the last one of its response. Upgraded connections are left out.", site),
+		received: m.set.Counter("sluice_received_bytes_total", "Bytes of requests received: heads and content.", site),
+		sent:     m.set.Counter("sluice_sent_bytes_total", "Bytes of responses sent: heads and content.", site),
+		retries:  m.set.Counter("sluice_retries_total", "Attempts at further endpoints after a first one.", site),
+		aborted:  m.set.Counter("sluice_aborted_responses_total", "Responses that the client did not get the whole of.", site),
+	}
+	for i, class := range classes {
+		r.requests[i] = m.set.Counter("sluice_requests_total", "Requests by class of status; none: no response was sent.",
+			site, metric.Label{Name: "class", Value: class})
+	}
+	return r
+}
+
+// Name implements filter.Filter.
+func (r *Requests) Name() string { return "metrics" }
+
+// Finish implements filter.Finisher. It is also for requests that were refused before they were exchanges. BenchmarkRequestsFinish.
+func (r *Requests) Finish(x *exchange.Exchange) {
+	shard, n, status := x.Driver.ID(), &x.Notes, x.Response.Status
+	class := status / 100
+	if class >= len(classes) || class < 0 {
+		class = 0
+	}
+	r.requests[class].Add(shard, 1)
+	r.received.Add(shard, int64(n.HeadIn)+n.ContentIn)
+	r.sent.Add(shard, int64(n.HeadOut)+n.ContentOut)
+	if n.Began > 0 && status != 101 {
+		r.duration.Observe(shard, x.Driver.Now()-n.Began)
+	}
+	if n.Attempts > 1 {
+		r.retries.Add(shard, int64(n.Attempts-1))
+	}
+	if n.Aborted {
+		r.aborted.Add(shard, 1)
+	}
+	if x.Err != nil {
+		r.metrics.countError(shard, x.Err)
+	}
+}
+
+func (m *Metrics) countError(shard int, err *exchange.Error) {
+	c := m.errors[failure{err.Source, err.Kind}]
+	if c == nil {
+		c = m.others[min(int(err.Source), len(m.others)-1)]
+	}
+	c.Add(shard, 1)
+}

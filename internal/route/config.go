@@ -1,0 +1,77 @@
+package route
+
+import (
+	"maps"
+	"slices"
+
+	"sluice/internal/config"
+)
+
+// Compile returns what the match of a route in the configuration says. Patterns that no request can have are reported to d at their places.
+func Compile(d *config.Decoder, from config.Match) []Match {
+	matches := make([]Match, len(from))
+	for i := range from {
+		matches[i] = compile(d, &from[i])
+	}
+	return matches
+}
+
+func compile(d *config.Decoder, c *config.Condition) Match {
+	m := Match{PathRegexp: c.PathRegexp, Method: c.Method, ClientIP: c.ClientIP}
+	m.Host = parseAll(d, c, "host", c.Host, ParseHost)
+	m.Path = parseAll(d, c, "path", c.Path, ParsePath)
+	for i, re := range c.PathRegexp {
+		if len(re.String()) > regexpBytesMax {
+			d.Errorf(place(c.Node, "path_regexp", i), "bad-pattern", "a path_regexp has at most %d bytes", regexpBytesMax)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
+		m.Header = append(m.Header, FieldMatch{name, patterns(c.Header[name])})
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Query)) {
+		m.Query = append(m.Query, ParamMatch{name, patterns(c.Query[name])})
+	}
+	return m
+}
+
+// parseAll parses the texts of one key of c and leaves out those that are faulty.
+func parseAll[T any](d *config.Decoder, c *config.Condition, key string, texts []string, parse func(string) (T, error)) []T {
+	var all []T
+	for i, text := range texts {
+		parsed, err := parse(text)
+		if err != nil {
+			d.Errorf(place(c.Node, key, i), "bad-pattern", "%v", err)
+			continue
+		}
+		all = append(all, parsed)
+	}
+	return all
+}
+
+func patterns(texts []string) []Pattern {
+	var all []Pattern
+	for _, text := range texts {
+		all = append(all, ParsePattern(text))
+	}
+	return all
+}
+
+// place returns the node of the i-th item of a key of n, or n if that is the short form of its only path.
+func place(n *config.Node, key string, i int) *config.Node {
+	value := n.Get(key)
+	switch {
+	case value == nil:
+		return n
+	case value.Kind == config.List && i < len(value.Items):
+		return value.Items[i]
+	}
+	return value
+}
+
+// Place returns the node that p is about, in the match that the rule was compiled from: the path, or the match itself.
+func (p Problem) Place(m config.Match) *config.Node {
+	if p.Match < 0 || p.Match >= len(m) {
+		return nil
+	}
+	return place(m[p.Match].Node, "path", max(0, p.Path))
+}

@@ -1,0 +1,84 @@
+//go:build linux
+
+package main
+
+import "fmt"
+
+// A kind says how a workload is driven and what its value is.
+type kind int
+
+const (
+	requests kind = iota // wrk; CPU microseconds per request
+	messages             // the WebSocket load; CPU microseconds per message
+	idle                 // quiet connections; KiB of RSS per connection
+)
+
+// A workload is one row of the benchmark: what clients do.
+type workload struct {
+	name        string
+	title       string
+	kind        kind
+	path        string // "/N" answers N bytes
+	script      string // wrk's Lua file in peers/, or empty
+	header      string // a field line that each request carries, or empty
+	connections int
+	workers     int     // workers or loops of each proxy
+	splice      bool    // content so large that HAProxy should move it by splice
+	ratioMax    float64 // what Sluice must reach: value relative to nginx's; 0 if nothing is asked
+	valueMax    float64 // what Sluice must reach: the value itself; 0 if nothing is asked
+}
+
+// allWorkloads lists what is measured, in the order of the report. The bounds are those of the project's goals.
+func allWorkloads() []workload {
+	return []workload{
+		{name: "1k", title: "1 KiB, 64 connections", path: "/1024", connections: 64, workers: 1, ratioMax: 0.92},
+		{name: "1k-1000", title: "1 KiB, 1,000 connections", path: "/1024", connections: 1000, workers: 1, ratioMax: 0.85},
+		{name: "16k", title: "16 KiB, 64 connections", path: "/16384", connections: 64, workers: 1},
+		{name: "128k", title: "128 KiB, 64 connections", path: "/131072", connections: 64, workers: 1, splice: true, ratioMax: 0.85},
+		{name: "10m", title: "10 MiB, 8 connections", path: "/10485760", connections: 8, workers: 1, splice: true, ratioMax: 0.60},
+		{name: "upload", title: "upload of 1 MiB, 16 connections", path: "/16", script: "upload.lua", connections: 16, workers: 1, splice: true},
+		{name: "websocket", title: "WebSocket echo of 64 to 125 bytes, 64 connections", kind: messages, path: "/echo", connections: 64, workers: 1, ratioMax: 1},
+		{name: "close", title: "1 KiB, a connection for each request, 64 at a time", path: "/1024", header: "Connection: close", connections: 64, workers: 1},
+		{name: "idle", title: "memory of an idle connection after one request", kind: idle, path: "/1024", workers: 1, valueMax: 0.6},
+		{name: "two-1k", title: "two workers, 1 KiB, 64 connections", path: "/1024", connections: 64, workers: 2, ratioMax: 1},
+		{name: "two-1k-1000", title: "two workers, 1 KiB, 1,000 connections", path: "/1024", connections: 1000, workers: 2, ratioMax: 1},
+	}
+}
+
+// onTwo is the same workload for proxies with two workers. The bounds are for one core and don't hold there.
+func (w workload) onTwo() workload {
+	if w.workers > 1 {
+		return w
+	}
+	w.name, w.title, w.workers, w.ratioMax = "two-"+w.name, "two workers, "+w.title, 2, 0
+	return w
+}
+
+// unit names the value of the workload.
+func (w workload) unit() string {
+	switch w.kind {
+	case messages:
+		return "CPU µs/message"
+	case idle:
+		return "KiB/connection"
+	}
+	return "CPU µs/request"
+}
+
+// verdict says whether Sluice reached what it must reach, in one line; empty if nothing is asked or it wasn't measured.
+func (w workload) verdict(value, ratio float64) string {
+	judge := func(what string, got, most float64) string {
+		word := "met"
+		if got > most {
+			word = "MISSED"
+		}
+		return fmt.Sprintf("goal: %s ≤ %.2f: %s (%.2f)", what, most, word, got)
+	}
+	switch {
+	case w.ratioMax > 0 && ratio != 0:
+		return judge("× nginx", ratio, w.ratioMax)
+	case w.valueMax > 0 && value != 0:
+		return judge(w.unit(), value, w.valueMax)
+	}
+	return ""
+}

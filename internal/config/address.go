@@ -16,8 +16,8 @@ type Address struct {
 	Path   string // of a Unix socket, absolute; else ""
 }
 
-// ParseAddress reads "10.0.0.1:80", "name:80", "[::1]:80", "http://name", "https://name:8443", "h2c://name:50051" or "unix:/run/app.sock". Without a scheme it is http and
-// needs a port; http has 80 and https 443 where none is written; h2c needs one.
+// ParseAddress reads "10.0.0.1:80", "name:80", "[::1]:80", "http://name", "https://name:8443", "h2c://name:50051" or "unix:/run/app.sock". Without a scheme it
+// is http and needs a port; http has 80 and https 443 where none is written; h2c needs one.
 func ParseAddress(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		return unixAddress(path)

@@ -39,11 +39,16 @@ const diagnosticsMax = 1000
 
 // Errorf notes an error at n. A nil node has no place.
 func (d *Decoder) Errorf(n *Node, code, format string, args ...any) {
-	d.Report(at(n, Error, code, "", fmt.Sprintf(format, args...)))
+	d.Hintf(n, code, "", format, args...)
 }
 
 // Hintf is Errorf with a suggestion, which may be "".
 func (d *Decoder) Hintf(n *Node, code, suggestion, format string, args ...any) {
+	if len(d.Diagnostics) >= diagnosticsMax {
+		d.errors++
+		d.Dropped++
+		return
+	}
 	d.Report(at(n, Error, code, suggestion, fmt.Sprintf(format, args...)))
 }
 

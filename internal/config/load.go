@@ -37,7 +37,7 @@ type Config struct {
 	Include []string `conf:"include,one"`
 }
 
-// Defaults fills in what holds where nothing is set.
+// fillDefaults fills in what holds where nothing is set.
 func (c *Config) fillDefaults() {
 	c.Limits.Defaults()
 	c.Log.Defaults()

@@ -77,7 +77,7 @@ func tint(s Severity, color bool) (on, off string) {
 
 // renderSource prints the source line and the caret below the token.
 func renderSource(out *bufio.Writer, diag Diagnostic, line string, color bool) {
-	before, token, after := cut([]rune(strings.TrimSuffix(line, "\r")), diag.Pos.Column-1, max(diag.Width, 1))
+	before, token, after := cut(strings.TrimSuffix(line, "\r"), diag.Pos.Column-1, max(diag.Width, 1))
 	gutter, end := "", ""
 	if color {
 		gutter, end = dim, plain
@@ -100,14 +100,14 @@ func renderSource(out *bufio.Writer, diag Diagnostic, line string, color bool) {
 }
 
 // cut splits a line into what stands before the token, the token, and what follows, shortened to about sourceMax characters.
-func cut(line []rune, start, width int) (before, token, after string) {
-	start = min(max(start, 0), len(line))
-	end := min(start+width, len(line))
-	if len(line) <= sourceMax {
-		return string(line[:start]), string(line[start:end]), string(line[end:])
+func cut(line string, column, width int) (before, token, after string) {
+	start := byteIndex(line, column)
+	end := start + byteIndex(line[start:], width)
+	if utf8.RuneCountInString(line) <= sourceMax {
+		return line[:start], line[start:end], line[end:]
 	}
-	from := max(0, min(start-sourceMax/4, len(line)-sourceMax))
-	to := min(from+sourceMax, len(line))
+	from := byteIndex(line, max(column-sourceMax/4, 0))
+	to := from + byteIndex(line[from:], sourceMax)
 	end = min(end, to)
 	if from > 0 {
 		before = "…"
@@ -115,7 +115,17 @@ func cut(line []rune, start, width int) (before, token, after string) {
 	if to < len(line) {
 		after = "…"
 	}
-	return before + string(line[from:start]), string(line[start:end]), string(line[end:to]) + after
+	return before + line[from:start], line[start:end], line[end:to] + after
+}
+
+// byteIndex is where the character with the given number, from 0 on, begins in s; at most len(s).
+func byteIndex(s string, runes int) int {
+	i := 0
+	for ; runes > 0 && i < len(s); runes-- {
+		_, size := utf8.DecodeRuneInString(s[i:])
+		i += size
+	}
+	return i
 }
 
 // printable makes text safe for a terminal: what is not printed as itself is written as an escape.

@@ -8,9 +8,9 @@ import (
 
 // A shape is what the decoder knows of a struct type: its tags, read once.
 //
-// A tag is `conf:"key"` with options: required; off (the word off gives the zero value, or a nil pointer to a struct); one (a single value may stand for a list); text
-// (line breaks and tabs are allowed); min=X and max=X for numbers, sizes and times. `conf:",rest"` on a []Entry takes the settings of features, `conf:",node"` on a *Node
-// the node itself. A struct that is embedded without a tag is part of its parent. A field without a tag is not a setting.
+// A tag is `conf:"key"` with options: required; off (the word off gives the zero value, or a nil pointer to a struct); one (a single value may stand for a
+// list); text (line breaks and tabs are allowed); min=X and max=X for numbers, sizes and times. `conf:",rest"` on a []Entry takes the settings of features,
+// `conf:",node"` on a *Node the node itself. A struct that is embedded without a tag is part of its parent. A field without a tag is not a setting.
 type shape struct {
 	fields map[string]*field
 	keys   []string // in the order of the struct

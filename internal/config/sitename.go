@@ -13,8 +13,8 @@ type SiteName struct {
 	Port   uint16
 }
 
-// ParseSiteName reads the key of a site. "shop.example.com" is https on 443, "http://name" plain HTTP on 80, "name:8443" https on that port, "http://:8080" and "https://:8443" any
-// host on that port. "*.example.com" takes all names below example.com. An IPv6 address stands in brackets.
+// ParseSiteName reads the key of a site. "shop.example.com" is https on 443, "http://name" plain HTTP on 80, "name:8443" https on that port, "http://:8080" and
+// "https://:8443" any host on that port. "*.example.com" takes all names below example.com. An IPv6 address stands in brackets.
 func ParseSiteName(s string) (SiteName, error) {
 	scheme, rest, found := strings.Cut(s, "://")
 	if !found {

@@ -80,10 +80,12 @@ func (r *reader) otherWords(fault *yaml.LoadError, seen, begun Pos) Diagnostic {
 	if strings.HasPrefix(fault.Message, "unknown anchor '") {
 		width := r.wordWidth(seen)
 		word := string([]rune(r.rest(seen))[:width])
-		return Diagnostic{Pos: seen, Width: width, Text: fmt.Sprintf("%s is an alias in YAML, and no anchor has this name", word), Suggestion: fmt.Sprintf("put it in quotes: %q", word)}
+		text := word + " is an alias in YAML, and no anchor has this name"
+		return Diagnostic{Pos: seen, Width: width, Text: text, Suggestion: fmt.Sprintf("put it in quotes: %q", word)}
 	}
 	if fault.ContextMsg == "while scanning an alias" || fault.ContextMsg == "while scanning an anchor" {
-		return Diagnostic{Pos: begun, Text: fmt.Sprintf("%q begins an alias or an anchor in YAML, and its name is missing", r.rest(begun)[:1]), Suggestion: "put the value in quotes"}
+		text := fmt.Sprintf("%.1q begins an alias or an anchor in YAML, and its name is missing", r.rest(begun))
+		return Diagnostic{Pos: begun, Text: text, Suggestion: "put the value in quotes"}
 	}
 	if strings.HasPrefix(fault.Message, "exceeded max depth") {
 		return Diagnostic{Pos: seen, Text: fmt.Sprintf("nested deeper than %d levels", depthMax)}
@@ -111,9 +113,8 @@ func (r *reader) secondColon(seen Pos) Diagnostic {
 		return r.noColon(Pos{r.file, above, indent(upper) + 1})
 	}
 	start := Pos{r.file, seen.Line, indent(line) + 1}
-	return Diagnostic{
-		Pos: start, Width: r.wordWidth(start), Text: "this line is indented as if it belonged to the value above it", Suggestion: fmt.Sprintf("indent it like line %d", above),
-	}
+	text := "this line is indented as if it belonged to the value above it"
+	return Diagnostic{Pos: start, Width: r.wordWidth(start), Text: text, Suggestion: fmt.Sprintf("indent it like line %d", above)}
 }
 
 // badStart is for a character that begins no value.
@@ -151,7 +152,8 @@ func (r *reader) noColon(begun Pos) Diagnostic {
 func (r *reader) noKey(seen Pos) Diagnostic {
 	line := r.lines[seen.Line-1]
 	if before := indent(line); seen.Column <= before+1 {
-		return Diagnostic{Pos: seen, Width: r.wordWidth(seen), Text: "this line's indentation fits nothing above it", Suggestion: "indent it like the lines that it belongs to"}
+		text := "this line's indentation fits nothing above it"
+		return Diagnostic{Pos: seen, Width: r.wordWidth(seen), Text: text, Suggestion: "indent it like the lines that it belongs to"}
 	}
 	return Diagnostic{Pos: seen, Width: r.wordWidth(seen), Text: "something follows a value that had ended", Suggestion: "put the whole value in quotes"}
 }

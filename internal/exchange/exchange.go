@@ -34,6 +34,8 @@ type Exchange struct {
 
 	sender Sender
 	static Bytes
+	owned  [4][]byte // blocks that messages point into
+	owns   int
 }
 
 // Client is who asked, and over which connection.
@@ -118,6 +120,16 @@ func (x *Exchange) Bytes(b []byte) Content {
 	return &x.static
 }
 
+// Own keeps a block of the driver's buffers, which the messages point into, until Reset.
+func (x *Exchange) Own(block []byte) {
+	if x.owns == len(x.owned) { // more attempts than usual: the garbage collector takes the oldest
+		copy(x.owned[:], x.owned[1:])
+		x.owns--
+	}
+	x.owned[x.owns] = block
+	x.owns++
+}
+
 // Reset empties x for the next exchange. It keeps the memory of field lists and scratch.
 func (x *Exchange) Reset() {
 	x.Request.Reset()
@@ -126,6 +138,11 @@ func (x *Exchange) Reset() {
 	x.Err = nil
 	x.Notes = Notes{}
 	x.Scratch.Reset()
+	for i := range x.owns {
+		x.Driver.Buffers().Put(x.owned[i])
+		x.owned[i] = nil
+	}
+	x.owns = 0
 	x.Driver, x.sender = nil, nil
 	x.static = Bytes{}
 }

@@ -65,7 +65,9 @@ func joinLines(lines ...string) string {
 }
 
 // trusting returns a Trust in these networks.
-func trusting(networks ...string) *Trust { return NewTrust(TrustSettings{Networks: prefixes(networks...)}) }
+func trusting(networks ...string) *Trust {
+	return NewTrust(TrustSettings{Networks: prefixes(networks...)})
+}
 
 func prefixes(networks ...string) (list []netip.Prefix) {
 	for _, n := range networks {

@@ -104,12 +104,11 @@ func (m *mapback) mapsPaths() bool { return len(m.stripped) > 0 || len(m.added) 
 // lonePath makes of the path at the end of b, from index start, a reference of its own. An empty path would mean the present page, and one that begins
 // with two slashes (browsers take a backslash for one) another host: what an origin says of a path must not become a redirect to elsewhere.
 func lonePath(b []byte, start int) []byte {
-	path := b[start:]
-	switch {
-	case len(path) == 0 || path[0] != '/':
-		return slices.Insert(b, start, '/')
-	case len(path) > 1 && (path[1] == '/' || path[1] == '\\'):
-		return slices.Insert(b, start, '/', '.')
+	if len(b) == start || b[start] != '/' {
+		b = slices.Insert(b, start, '/')
+	}
+	if next := b[start+1:]; len(next) > 0 && (next[0] == '/' || next[0] == '\\') {
+		b = slices.Insert(b, start, '/', '.')
 	}
 	return b
 }

@@ -191,6 +191,9 @@ func appendValue(dst, v []byte) []byte {
 
 // joinedLength is how many bytes appendJoined needs.
 func joinedLength(f *exchange.Fields, id exchange.Name) (n int) {
+	if !f.Has(id) {
+		return 0
+	}
 	for _, l := range f.Lines() {
 		if l.ID == id {
 			n += len(l.Value) + 2

@@ -3,6 +3,7 @@ package forward
 import (
 	"bytes"
 	"net/http"
+	"net/netip"
 
 	"sluice/internal/exchange"
 )
@@ -58,10 +59,7 @@ func (t *Trust) Receive(x *exchange.Exchange) {
 	}
 	dropNamed(f)
 	f.DelFunc(func(l *exchange.Field) bool {
-		if l.ID != exchange.FieldOther {
-			return drop.has(l.ID)
-		}
-		return t.drops(l.Name, family)
+		return drop.has(l.ID) || l.ID == exchange.FieldOther && t.drops(l.Name, family)
 	})
 	x.Client.Addr = peer
 	if trusted {
@@ -214,12 +212,13 @@ func (r *Rules) passes(f *exchange.Fields) (n int) {
 func (r *Rules) RequestFields(x *exchange.Exchange) {
 	f := &x.Request.Fields
 	f.Del(exchange.FieldUpgrade) // the origin's codec writes x.Request.Upgrade
+	peer := plain(x.Client.Peer.Addr())
 	addr := x.Scratch.Commit(appendAddr(x.Scratch.Tail(addrBytesMax), x.Client.Addr))
 	set(f, exchange.FieldXRealIP, addr, r.settings.XRealIP)
-	r.xForwardedFor(x, addr)
+	r.xForwardedFor(x, peer, addr)
 	set(f, exchange.FieldXForwardedProto, schemeText(x.Request.Scheme), r.settings.XForwardedProto)
 	r.xForwardedHost(x)
-	r.forwarded(x, addr)
+	r.forwarded(x, peer, addr)
 	if r.settings.Via != "" {
 		f.Add(exchange.FieldVia, r.via[versionIndex(x.Request.Received.Version)])
 	}
@@ -235,9 +234,8 @@ func set(f *exchange.Fields, id exchange.Name, value []byte, wanted bool) {
 }
 
 // xForwardedFor appends the peer's address to the list of a trusted peer; else the list is the client's address.
-func (r *Rules) xForwardedFor(x *exchange.Exchange, addr []byte) {
+func (r *Rules) xForwardedFor(x *exchange.Exchange, peer netip.Addr, addr []byte) {
 	f := &x.Request.Fields
-	peer := plain(x.Client.Peer.Addr())
 	if !r.settings.XForwardedFor || peer == x.Client.Addr && !f.Has(exchange.FieldXForwardedFor) {
 		set(f, exchange.FieldXForwardedFor, addr, r.settings.XForwardedFor)
 		return
@@ -268,13 +266,12 @@ func (r *Rules) xForwardedHost(x *exchange.Exchange) {
 
 // forwarded appends an element for the peer to the list of a trusted peer. If there is no list, or one that is too long or malformed as a whole (a client
 // may have begun it with an open quote), it writes one of what is believed: the client, and the peer if that is another.
-func (r *Rules) forwarded(x *exchange.Exchange, addr []byte) {
+func (r *Rules) forwarded(x *exchange.Exchange, peer netip.Addr, addr []byte) {
 	f := &x.Request.Fields
 	if !r.settings.Forwarded {
 		f.Del(exchange.FieldForwarded)
 		return
 	}
-	peer := plain(x.Client.Peer.Addr())
 	length := joinedLength(f, exchange.FieldForwarded)
 	kept := length > 0 && length <= listBytesMax && isForwarded(f)
 	b := x.Scratch.Tail(length + 2*addrBytesMax + len(x.Request.Authority) + 64)

@@ -149,8 +149,8 @@ func dropNamed(f *exchange.Fields) {
 	if !f.Has(exchange.FieldConnection) {
 		return
 	}
-	for _, l := range f.Lines() {
-		if l.ID == exchange.FieldConnection && namesUnknown(l.Value) {
+	for lines, i := f.Lines(), 0; i < len(lines); i++ {
+		if l := &lines[i]; l.ID == exchange.FieldConnection && namesUnknown(l.Value) {
 			dropUnknownNamed(f)
 			return
 		}
@@ -170,7 +170,7 @@ func namesUnknown(list []byte) bool {
 }
 
 func isUnknownOption(name []byte) bool {
-	return len(name) > 0 && !exchange.EqualFold(name, "close") && exchange.LookupName(name) == exchange.FieldOther
+	return len(name) > 0 && string(name) != "keep-alive" && !exchange.EqualFold(name, "close") && exchange.LookupName(name) == exchange.FieldOther
 }
 
 // dropUnknownNamed is the rare part of dropNamed.

@@ -73,12 +73,7 @@ func (c *conn) serve() {
 }
 
 // served is called when the handler has returned.
-func (c *conn) served() {
-	c.serving = false
-	if !c.closed && !c.quiet {
-		_ = c.Close()
-	}
-}
+func (c *conn) served() { c.serving = false }
 
 // expire implements expirer: the deadline that the timer was set for has come, or has moved since.
 func (c *conn) expire(now time.Duration) {

@@ -103,8 +103,17 @@ type Conn interface {
 	Driver() Driver
 }
 
-// A Handler serves one connection. Serve runs in a task, when the connection is new and after ErrQuiet at each next byte, deadline or drain. When it
-// returns without the connection being closed or quiet, the driver closes it.
+// A Handler serves one connection. Serve runs in a task when the first byte has come and, after Read has answered ErrQuiet, at each next byte, end, deadline
+// or drain. Before it returns it closes the connection or leaves it quiet.
 type Handler interface {
 	Serve()
+}
+
+// Run has fn run on the driver, soon, outside any task: it must not wait. Any goroutine may call it.
+func Run(d Driver, fn func()) {
+	if l, ok := d.(*Loop); ok {
+		l.Post(fn)
+		return
+	}
+	fn()
 }

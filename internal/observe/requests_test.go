@@ -88,7 +88,7 @@ func TestCountersSurviveAReload(t *testing.T) {
 func TestTellsAboutTheProcess(t *testing.T) {
 	set := metric.NewSet(1)
 	Process(set, "1.2.3", time.Unix(1_700_000_000, 500_000_000))
-	wantLines(t, set, "process_start_time_seconds 1700000000.5")
+	wantLines(t, set, "process_start_time_seconds 1.7000000005e+09")
 	var b bytes.Buffer
 	set.WriteText(&b)
 	for _, bad := range []string{" NaN\n", "_bytes 0\n", "_fds 0\n"} {

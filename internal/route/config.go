@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sluice/internal/config"
+	"sluice/internal/exchange"
 )
 
 // Compile returns what the match of a route in the configuration says. Patterns that no request can have are reported to d at their places.
@@ -26,6 +27,9 @@ func compile(d *config.Decoder, c *config.Condition) Match {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
+		if exchange.EqualFold(name, "Host") {
+			d.Hintf(place(c.Node, "header", 0), "bad-pattern", "write host: [NAME, …]", "the field Host is matched with host")
+		}
 		m.Header = append(m.Header, FieldMatch{name, patterns(c.Header[name])})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Query)) {

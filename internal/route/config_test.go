@@ -54,10 +54,11 @@ func TestFaultyPatternsAreReportedAtTheirPlaces(t *testing.T) {
 - /%zz
 - host: [a.example, "a:80"]
   path: [/a, /b?c]
+- header: { host: a.example }
 - path_regexp: ` + strings.Repeat("a", 1001) + `
 `)
-	want := []string{"2:3 ", "3:21 ", "4:14 ", "5:16 "}
-	if !slices.EqualFunc(wrong, want, strings.HasPrefix) || len(matches) != 3 {
+	want := []string{"2:3 ", "3:21 ", "4:14 ", "5:11 ", "6:16 "}
+	if !slices.EqualFunc(wrong, want, strings.HasPrefix) || len(matches) != 4 {
 		t.Errorf("%q", wrong)
 	}
 }

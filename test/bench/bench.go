@@ -72,7 +72,7 @@ func (b *bench) stop(c *child) {
 	}
 }
 
-// run measures all workloads.
+// run measures all workloads. After an error the report holds those that were measured before.
 func (b *bench) run(ctx context.Context) (*report, error) {
 	r := newReport(ctx, b)
 	progress("%d workloads, %d proxies, %d rounds: about %s", len(b.options.workloads), len(b.peers), b.options.rounds, b.estimate())
@@ -80,7 +80,7 @@ func (b *bench) run(ctx context.Context) (*report, error) {
 		samples, err := b.workload(ctx, w)
 		b.stopAll()
 		if err != nil {
-			return nil, fmt.Errorf("workload %s: %w", w.name, err)
+			return r, fmt.Errorf("workload %s: %w", w.name, err)
 		}
 		r.add(w, b.options.proxies, samples)
 	}
@@ -105,16 +105,17 @@ func (b *bench) warmup() time.Duration {
 	return min(b.options.duration/4, time.Second)
 }
 
-// A running peer is one that listens.
+// A runningPeer is a proxy that listens.
 type runningPeer struct {
 	*child
-	port int
+	port   int
+	origin *child // that it forwards to
 }
 
 // workload measures all proxies, round by round. All run from the first round to the last; those that have no turn are quiet and cost nothing.
 // Memory is measured with a process of its own in each round, since what a process once took it seldom gives back.
 func (b *bench) workload(ctx context.Context, w workload) (map[string][]sample, error) {
-	originPort, err := b.startOrigin(ctx, w)
+	origin, originPort, err := b.startOrigin(ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +128,7 @@ func (b *bench) workload(ctx context.Context, w workload) (map[string][]sample, 
 				if running, err = b.startPeer(ctx, p, w, originPort); err != nil {
 					return nil, err
 				}
+				running.origin = origin
 				started[p.name] = running
 			}
 			s, err := b.sample(ctx, w, running, round)
@@ -138,24 +140,25 @@ func (b *bench) workload(ctx context.Context, w workload) (map[string][]sample, 
 				delete(started, p.name)
 			}
 			samples[p.name] = append(samples[p.name], s)
-			progress("%-12s round %d  %-8s %8.2f %s  %8.0f/s  busy %3.0f %%", w.name, round+1, p.name, s.Value, w.unit(), s.Rate, 100*s.Busy)
+			progress("%-12s round %d  %-8s %8.2f %s  %8.0f/s  busy %3.0f %%  others %3.0f %%",
+				w.name, round+1, p.name, s.Value, w.unit(), s.Rate, 100*s.Busy, 100*s.Others)
 		}
 	}
 	return samples, nil
 }
 
-// startOrigin starts the origin and returns its port.
-func (b *bench) startOrigin(ctx context.Context, w workload) (int, error) {
+// startOrigin starts the origin and returns it with its port.
+func (b *bench) startOrigin(ctx context.Context, w workload) (*child, int, error) {
 	port, err := b.ports.free()
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	c, err := startChild("origin", b.dir, b.options.loadCores(w.workers), b.self, originCommand, local(port))
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	b.running = append(b.running, c)
-	return port, c.awaitPort(ctx, port)
+	return c, port, c.awaitPort(ctx, port)
 }
 
 // startPeer starts a proxy for a workload.
@@ -169,77 +172,22 @@ func (b *bench) startPeer(ctx context.Context, p peer, w workload, originPort in
 		return runningPeer{}, err
 	}
 	b.running = append(b.running, c)
-	return runningPeer{c, port}, nil
-}
-
-// A sample is what one proxy did in one round.
-type sample struct {
-	Value    float64 // CPU microseconds per request or message, or KiB per connection
-	Rate     float64 // requests or messages per second
-	P50, P99 float64 // milliseconds
-	Busy     float64 // cores' worth of CPU time in use, 1 is one core all the time
-	RSS      float64 // MiB at the end
-	Faults   int64   // requests that went wrong
-}
-
-// sample measures one proxy once.
-func (b *bench) sample(ctx context.Context, w workload, p runningPeer, round int) (sample, error) {
-	if w.kind == idle {
-		return b.sampleIdle(ctx, w, p, round)
-	}
-	if _, err := b.drive(ctx, w, p.port, b.warmup()); err != nil {
-		return sample{}, err
-	}
-	if err := pause(ctx, settle); err != nil {
-		return sample{}, err
-	}
-	before, err := p.usage()
-	if err != nil {
-		return sample{}, err
-	}
-	l, err := b.drive(ctx, w, p.port, b.options.duration)
-	if err != nil {
-		return sample{}, err
-	}
-	if err := pause(ctx, settle); err != nil { // each proxy pays for closing its connections
-		return sample{}, err
-	}
-	after, err := p.usage()
-	if err != nil {
-		return sample{}, err
-	}
-	return newSample(l, before, after)
-}
-
-// newSample relates what a proxy used to what it did.
-func newSample(l load, before, after usage) (sample, error) {
-	cpu := after.cpu - before.cpu
-	if l.Requests == 0 || l.Elapsed <= 0 || cpu <= 0 {
-		return sample{}, fmt.Errorf("nothing to measure: %d requests in %s, %s of CPU time, %d faults", l.Requests, l.Elapsed, cpu, l.Faults)
-	}
-	return sample{
-		Value:  cpu.Seconds() * 1e6 / float64(l.Requests),
-		Rate:   float64(l.Requests) / l.Elapsed.Seconds(),
-		P50:    l.P50.Seconds() * 1e3,
-		P99:    l.P99.Seconds() * 1e3,
-		Busy:   cpu.Seconds() / l.Elapsed.Seconds(),
-		RSS:    mebibytes(after.rss),
-		Faults: l.Faults,
-	}, nil
+	return runningPeer{child: c, port: port}, nil
 }
 
 // drive puts load on a proxy.
 func (b *bench) drive(ctx context.Context, w workload, port int, duration time.Duration) (load, error) {
 	cores := b.options.loadCores(w.workers)
 	if w.kind == messages {
-		cmd := pinned(cores, b.self, websocketCommand, "-address", local(port), "-path", w.path,
+		cmd := pinned(cores, b.self, websocketCommand, "-address", local(port), "-path", w.path(),
 			"-connections", strconv.Itoa(w.connections), "-duration", duration.String())
-		out, err := runLoad(ctx, cmd, duration+startTimeout)
+		out, cpu, err := runLoad(ctx, cmd, duration+startTimeout)
 		if err != nil {
 			return load{}, err
 		}
 		var l load
 		err = json.Unmarshal([]byte(out), &l)
+		l.CPU = cpu
 		return l, err
 	}
 	script := ""
@@ -253,7 +201,7 @@ func (b *bench) drive(ctx context.Context, w workload, port int, duration time.D
 			return load{}, err
 		}
 	}
-	return runWrk(ctx, cores, w, "http://"+local(port)+w.path, script, duration)
+	return runWrk(ctx, cores, w, "http://"+local(port)+w.path(), script, duration)
 }
 
 // pause waits, unless we are told to end.
@@ -265,8 +213,6 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
-
-func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
 
 // progress goes to standard error, so that standard output holds the report alone.
 func progress(format string, args ...any) {

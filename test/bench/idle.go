@@ -22,14 +22,14 @@ const idleSettle = time.Second
 // sampleIdle opens many connections that make one request each, one after the other, and then stay quiet. The value is what the proxy's memory
 // grew by, per connection. The kernel's memory of sockets is no part of it.
 func (b *bench) sampleIdle(ctx context.Context, w workload, p runningPeer, round int) (sample, error) {
-	count := min(b.options.idle, (b.files-200)/2-idleWarmup)
+	count := min(b.options.idle, connectionsMax(b.files)-idleWarmup)
 	if err := b.idleOnce(ctx, w, p, round, idleWarmup, func() error { return nil }); err != nil {
 		return sample{}, err
 	}
 	if err := pause(ctx, idleSettle); err != nil {
 		return sample{}, err
 	}
-	before, err := p.usage()
+	before, err := p.child.usage()
 	if err != nil {
 		return sample{}, err
 	}
@@ -41,7 +41,7 @@ func (b *bench) sampleIdle(ctx context.Context, w workload, p runningPeer, round
 		if err := pause(ctx, idleSettle); err != nil {
 			return err
 		}
-		after, err = p.usage()
+		after, err = p.child.usage()
 		return err
 	})
 	if err != nil {
@@ -73,7 +73,7 @@ func (b *bench) idleOnce(ctx context.Context, w workload, p runningPeer, round, 
 		}
 		conns = append(conns, conn)
 		reader.Reset(conn)
-		if err := requestOnce(conn, reader, w.path); err != nil {
+		if err := requestOnce(conn, reader, w.path()); err != nil {
 			return fmt.Errorf("connection %d of %d: %w", i+1, count, err)
 		}
 	}

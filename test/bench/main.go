@@ -62,11 +62,5 @@ func measure(ctx context.Context, args []string) error {
 	}
 	defer b.close()
 	r, err := b.run(ctx)
-	if err != nil {
-		return err
-	}
-	if err := r.write(os.Stdout, o.format); err != nil {
-		return err
-	}
-	return r.faults()
+	return errors.Join(err, r.write(os.Stdout, o.format), r.faults())
 }

@@ -49,7 +49,7 @@ func parseOptions(args []string) (options, error) {
 	two := flags.Bool("two", false, "give each proxy two workers on all cores, shared with origin and load")
 	flags.StringVar(&o.sluice, "sluice", "", "built `binary` of Sluice (default: build ./cmd/sluice)")
 	flags.StringVar(&o.base, "base", "", "another `binary` of Sluice to measure beside it, as proxy \"base\"")
-	flags.IntVar(&o.idle, "idle", 8000, "connections of the workload idle")
+	flags.IntVar(&o.idle, "idle", 6000, "connections of the workload idle")
 	flags.Usage = func() { printUsage(flags) }
 	if err := flags.Parse(args); err != nil {
 		return o, err

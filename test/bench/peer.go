@@ -72,21 +72,28 @@ type setup struct {
 	Files            int    // descriptors that a process may have
 	Connections      int    // clients' connections at a time
 	NginxConnections int    // the same and the origin's, for each worker
+	NginxBuffer      string
 	Port             int
 	Listen, Origin   string
-	Splice           bool
+	Content          int // bytes of the larger content, to choose buffers by
+}
+
+// connectionsMax is how many clients a proxy is set up for. A connection takes a descriptor on each side and a share of HAProxy's pipes.
+func connectionsMax(files int) int {
+	return min(12000, (files-200)/3)
 }
 
 // newSetup fills in what depends on the machine and the workload.
 func newSetup(dir string, w workload, port, originPort, files int) setup {
-	perConnection := 2 // descriptors of a connection in a proxy: the client's side, the origin's
-	if w.splice {
-		perConnection = 3 // and a share of HAProxy's pipes
+	connections := connectionsMax(files)
+	buffer := "64k"
+	if w.content >= 1<<20 {
+		buffer = "256k"
 	}
-	connections := min(12000, (files-200)/perConnection)
 	return setup{
-		Dir: dir, Root: os.Geteuid() == 0, Workers: w.workers, Files: files, Connections: connections, NginxConnections: connections + 2048,
-		Port: port, Listen: local(port), Origin: local(originPort), Splice: w.splice,
+		NginxBuffer: buffer,
+		Dir:         dir, Root: os.Geteuid() == 0, Workers: w.workers, Files: files, Connections: connections, NginxConnections: connections + 2048,
+		Port: port, Listen: local(port), Origin: local(originPort), Content: w.content,
 	}
 }
 

@@ -118,6 +118,34 @@ func threadTime(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
+// machineTime is what all cores did for anybody since the machine started, and what its host took away from them.
+func machineTime() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	return parseMachineTime(string(text))
+}
+
+// parseMachineTime reads the first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal, and guests, which user includes.
+func parseMachineTime(text string) (time.Duration, error) {
+	words := strings.Fields(field(text, "cpu "))
+	if len(words) < 8 {
+		return 0, fmt.Errorf("/proc/stat: %d numbers in its first line", len(words))
+	}
+	var sum time.Duration
+	for i, word := range words[:8] {
+		n, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		if i != 3 && i != 4 {
+			sum += time.Duration(n) * tick
+		}
+	}
+	return sum, nil
+}
+
 // A stat is what we need of /proc/PID/stat.
 type stat struct {
 	group  int

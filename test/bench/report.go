@@ -15,6 +15,9 @@ import (
 // reference is the proxy that all others are compared with.
 const reference = "nginx"
 
+// othersMax is how many cores' worth of CPU time the rest of the machine may take before the report calls itself unreliable.
+const othersMax = 0.1
+
 // A report is what a run found, ready to be printed or encoded.
 type report struct {
 	Date     string
@@ -24,6 +27,7 @@ type report struct {
 	Duration string // of each measured run
 	Cores    string
 	Tables   []table
+	others   []float64 // of all samples
 }
 
 // A table holds one workload.
@@ -74,6 +78,9 @@ func (r *report) add(w workload, order []string, samples map[string][]sample) {
 		}
 	}
 	r.Tables = append(r.Tables, t)
+	for _, s := range samples {
+		r.others = append(r.others, column(s, func(s sample) float64 { return s.Others })...)
+	}
 }
 
 // newRow sums up the rounds of a proxy. base holds the reference's values, round by round.
@@ -140,7 +147,7 @@ func (r *report) write(w io.Writer, format string) error {
 
 // columns are the headings of a table.
 func (t *table) columns() []string {
-	return []string{"proxy", t.Unit, "min–max", "× " + reference, "min–max", "per s", "p50 ms", "p99 ms", "busy", "RSS MiB"}
+	return []string{"proxy", t.Unit, "min–max", "× " + reference, "min–max", "per s", "p50 ms", "p99 ms", "busy %", "RSS MiB"}
 }
 
 // cells are the row's values, in the order of the columns.
@@ -151,7 +158,7 @@ func (r *row) cells() []string {
 	}
 	return []string{
 		name, number(r.Value.Median, 2), between(r.Value), number(r.Ratio.Median, 2), between(r.Ratio), number(r.Rate, 0),
-		number(r.P50, 2), number(r.P99, 2), number(100*r.Busy, 0) + " %", number(r.RSS, 1),
+		number(r.P50, 2), number(r.P99, 2), number(100*r.Busy, 0), number(r.RSS, 1),
 	}
 }
 
@@ -172,12 +179,16 @@ func number(v float64, digits int) string {
 
 // head tells the circumstances, as a list of lines.
 func (r *report) head() []string {
-	return []string{
+	lines := []string{
 		r.Date,
 		r.Machine.String(),
 		strings.Join(r.Versions, " · "),
 		fmt.Sprintf("%d rounds of %s, %s; medians, and ratios as medians of each round's ratio", r.Rounds, r.Duration, r.Cores),
 	}
+	if others := spreadOf(r.others); others.Median > othersMax {
+		lines = append(lines, fmt.Sprintf("UNRELIABLE: the machine had other things to do, %.2f cores' worth (median; at most %.2f)", others.Median, others.Max))
+	}
+	return lines
 }
 
 // text lines the columns up.

@@ -18,12 +18,11 @@ type workload struct {
 	name        string
 	title       string
 	kind        kind
-	path        string // "/N" answers N bytes
 	script      string // wrk's Lua file in peers/, or empty
 	header      string // a field line that each request carries, or empty
 	connections int
 	workers     int     // workers or loops of each proxy
-	splice      bool    // content so large that HAProxy should move it by splice
+	content     int     // bytes of the larger of both contents: what the peers' buffers are chosen by
 	ratioMax    float64 // what Sluice must reach: value relative to nginx's; 0 if nothing is asked
 	valueMax    float64 // what Sluice must reach: the value itself; 0 if nothing is asked
 }
@@ -31,18 +30,26 @@ type workload struct {
 // allWorkloads lists what is measured, in the order of the report. The bounds are those of the project's goals.
 func allWorkloads() []workload {
 	return []workload{
-		{name: "1k", title: "1 KiB, 64 connections", path: "/1024", connections: 64, workers: 1, ratioMax: 0.92},
-		{name: "1k-1000", title: "1 KiB, 1,000 connections", path: "/1024", connections: 1000, workers: 1, ratioMax: 0.85},
-		{name: "16k", title: "16 KiB, 64 connections", path: "/16384", connections: 64, workers: 1},
-		{name: "128k", title: "128 KiB, 64 connections", path: "/131072", connections: 64, workers: 1, splice: true, ratioMax: 0.85},
-		{name: "10m", title: "10 MiB, 8 connections", path: "/10485760", connections: 8, workers: 1, splice: true, ratioMax: 0.60},
-		{name: "upload", title: "upload of 1 MiB, 16 connections", path: "/16", script: "upload.lua", connections: 16, workers: 1, splice: true},
-		{name: "websocket", title: "WebSocket echo of 64 to 125 bytes, 64 connections", kind: messages, path: "/echo", connections: 64, workers: 1, ratioMax: 1},
-		{name: "close", title: "1 KiB, a connection for each request, 64 at a time", path: "/1024", header: "Connection: close", connections: 64, workers: 1},
-		{name: "idle", title: "memory of an idle connection after one request", kind: idle, path: "/1024", workers: 1, valueMax: 0.6},
-		{name: "two-1k", title: "two workers, 1 KiB, 64 connections", path: "/1024", connections: 64, workers: 2, ratioMax: 1},
-		{name: "two-1k-1000", title: "two workers, 1 KiB, 1,000 connections", path: "/1024", connections: 1000, workers: 2, ratioMax: 1},
+		{name: "1k", title: "1 KiB, 64 connections", content: 1 << 10, connections: 64, workers: 1, ratioMax: 0.92},
+		{name: "1k-1000", title: "1 KiB, 1,000 connections", content: 1 << 10, connections: 1000, workers: 1, ratioMax: 0.85},
+		{name: "16k", title: "16 KiB, 64 connections", content: 16 << 10, connections: 64, workers: 1},
+		{name: "128k", title: "128 KiB, 64 connections", content: 128 << 10, connections: 64, workers: 1, ratioMax: 0.85},
+		{name: "10m", title: "10 MiB, 8 connections", content: 10 << 20, connections: 8, workers: 1, ratioMax: 0.60},
+		{name: "upload", title: "upload of 1 MiB, 16 connections", content: 1 << 20, script: "upload.lua", connections: 16, workers: 1},
+		{name: "websocket", title: "WebSocket echo of 64 to 125 bytes, 64 connections", kind: messages, connections: 64, workers: 1, ratioMax: 1},
+		{name: "close", title: "1 KiB, a connection for each request, 64 at a time", content: 1 << 10, header: "Connection: close", connections: 64, workers: 1},
+		{name: "idle", title: "memory of an idle connection after one request", kind: idle, content: 1 << 10, workers: 1, valueMax: 0.6},
+		{name: "two-1k", title: "two workers, 1 KiB, 64 connections", content: 1 << 10, connections: 64, workers: 2, ratioMax: 1},
+		{name: "two-1k-1000", title: "two workers, 1 KiB, 1,000 connections", content: 1 << 10, connections: 1000, workers: 2, ratioMax: 1},
 	}
+}
+
+// path is the request target: the origin answers "/N" with N bytes, and echoes at "/echo" (as it would anywhere).
+func (w workload) path() string {
+	if w.kind == messages {
+		return "/echo"
+	}
+	return fmt.Sprintf("/%d", w.content)
 }
 
 // onTwo is the same workload for proxies with two workers. The bounds are for one core and don't hold there.

@@ -18,6 +18,7 @@ type load struct {
 	Requests int64         // or messages; those that were answered
 	Elapsed  time.Duration // of the run
 	P50, P99 time.Duration // latency as the client saw it
+	CPU      time.Duration // of the load generator
 	Faults   int64         // connections and timeouts that failed, answers other than 2xx and 3xx
 }
 
@@ -33,20 +34,22 @@ func runWrk(ctx context.Context, cores []int, w workload, url, script string, du
 	if w.header != "" {
 		argv = append(argv, "-H", w.header)
 	}
-	out, err := runLoad(ctx, pinned(cores, append(argv, url)...), duration)
+	out, cpu, err := runLoad(ctx, pinned(cores, append(argv, url)...), duration)
 	if err != nil {
 		return load{}, err
 	}
-	return parseWrk(out)
+	l, err := parseWrk(out)
+	l.CPU = cpu
+	return l, err
 }
 
-// runLoad runs a load generator, interrupts it at the end of the duration and returns what it printed.
-func runLoad(ctx context.Context, cmd *exec.Cmd, duration time.Duration) (string, error) {
+// runLoad runs a load generator and interrupts it at the end of the duration. It returns what it printed and the CPU time that it took.
+func runLoad(ctx context.Context, cmd *exec.Cmd, duration time.Duration) (string, time.Duration, error) {
 	var out, complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return "", 0, err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -56,7 +59,7 @@ func runLoad(ctx context.Context, cmd *exec.Cmd, duration time.Duration) (string
 	case <-ctx.Done():
 		_ = cmd.Process.Kill()
 		<-ended
-		return "", ctx.Err()
+		return "", 0, ctx.Err()
 	case <-time.After(duration):
 		_ = cmd.Process.Signal(syscall.SIGINT)
 		select {
@@ -67,9 +70,9 @@ func runLoad(ctx context.Context, cmd *exec.Cmd, duration time.Duration) (string
 		}
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, complaint.String())
+		return "", 0, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, complaint.String())
 	}
-	return out.String(), nil
+	return out.String(), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }
 
 // parseWrk reads wrk's summary with --latency.

@@ -87,3 +87,29 @@ func (s *Server) give(d loop.Driver, a *active) {
 	a.x.Reset()
 	s.actives[d.ID()].Put(a)
 }
+
+// Busy returns a handler for a connection that there is no room for: it answers 503 (RFC 9110, section 15.6.4) without reading anything, and closes.
+func Busy(c loop.Conn) loop.Handler {
+	c.ReadBy(c.Driver().Now() + busyTimeout)
+	return busy{c}
+}
+
+// busyTimeout bounds how long a connection that is turned away is kept.
+const busyTimeout = time.Second
+
+const busyResponse = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+type busy struct{ raw loop.Conn }
+
+// Serve implements loop.Handler. It reads what has come, so that closing does not reset the connection before the answer was read.
+func (b busy) Serve() {
+	block := b.raw.Driver().Buffers().Get(buf.Small)
+	_, err := b.raw.Read(block)
+	b.raw.Driver().Buffers().Put(block)
+	if err == nil {
+		b.raw.WriteBy(b.raw.Driver().Now() + busyTimeout)
+		_, _ = b.raw.Write([]byte(busyResponse))
+		_ = b.raw.CloseWrite()
+	}
+	_ = b.raw.Close()
+}

@@ -1,6 +1,10 @@
 package accesslog
 
-import "sluice/internal/exchange"
+import (
+	"bytes"
+
+	"sluice/internal/exchange"
+)
 
 // redacted stands in the place of a secret.
 const redacted = "REDACTED"
@@ -35,14 +39,20 @@ type scan struct {
 
 // appendURL appends src, a URL or a part of one, as the inside of a JSON string of at most about bytesMax bytes. query says that it begins behind the "?".
 func (set nameSet) appendURL(dst, src []byte, query bool, bytesMax int) []byte {
+	if !query && isCalm(src) {
+		return appendText(dst, src, bytesMax)
+	}
 	s := scan{hide: set, src: src, dst: dst, end: len(dst) + bytesMax, slash: -1, query: query}
 	for i := 0; i < len(src) && !s.cut; {
-		if attend[src[i]] {
-			c, width, depth := decode(src, i)
-			i = s.step(i, c, i+width, depth)
-		} else {
+		c, width, depth := src[i], 1, 0
+		if !attend[c] {
 			i++
+			continue
 		}
+		if c == '%' {
+			c, width, depth = decode(src, i)
+		}
+		i = s.step(i, c, i+width, depth)
 	}
 	s.endWord(len(src))
 	s.emit(len(src))
@@ -50,6 +60,22 @@ func (set nameSet) appendURL(dst, src []byte, query bool, bytesMax int) []byte {
 		return append(s.dst, cutMark...)
 	}
 	return s.dst
+}
+
+// isCalm reports whether there is nothing in a path that could be a secret: only slashes between short segments of plain characters. Most paths are so.
+func isCalm(path []byte) bool {
+	segment := 0
+	for i, c := range path {
+		if attend[c] {
+			if c != '/' || i == segment && i > 0 {
+				return false
+			}
+			segment = i + 1
+		} else if i-segment >= tokenBytesMin {
+			return false
+		}
+	}
+	return true
 }
 
 // step deals with the character c at i, encoded depth times, and returns where to go on: at next, or behind a secret.
@@ -94,7 +120,7 @@ func (s *scan) step(i int, c byte, next, depth int) int {
 func (s *scan) stepSlash(i, next int) int {
 	second := s.slash == i
 	s.slash = next
-	if second {
+	if rest := s.src[next:]; second && (bytes.IndexByte(rest, '@') >= 0 || bytes.IndexByte(rest, '%') >= 0) {
 		if at := s.userInfoEnd(next); at > next {
 			s.replace(next, at)
 			s.begin(at)

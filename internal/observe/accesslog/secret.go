@@ -130,9 +130,10 @@ func (f *foldedName) fold(name []byte) {
 }
 
 func (f *foldedName) hasSecretPart() bool {
+	const shortest = len("jwt")
 	name := f.name()
-	for i, c := range name {
-		for _, part := range secretParts[c] {
+	for i := 0; i+shortest <= len(name); i++ {
+		for _, part := range secretParts[name[i]] {
 			if len(name)-i >= len(part) && string(name[i:i+len(part)]) == part {
 				return true
 			}

@@ -73,6 +73,12 @@ func Open(path string, hooks Hooks) (*File, error) {
 	return start(out, path, hooks), nil
 }
 
+// OpenWriter is Open for a writer that is there already, such as standard error. It is not closed.
+func OpenWriter(out io.Writer, hooks Hooks) *File { return start(keep{out}, "", hooks) }
+
+// keep hides that a writer can be closed.
+type keep struct{ io.Writer }
+
 func start(out io.Writer, path string, hooks Hooks) *File {
 	f := &File{
 		hooks: hooks,

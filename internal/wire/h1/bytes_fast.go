@@ -45,6 +45,10 @@ func controlIndex(b []byte, i int, floor uint64) int {
 	)
 	for floors := floor * ones; len(b)-i >= 8; i += 8 {
 		w := binary.LittleEndian.Uint64(b[i:])
+		// Nearly always all eight are visible ASCII: then neither sum sets a high bit.
+		if ((w-floors)|(w+ones))&highs == 0 {
+			continue
+		}
 		// A subtraction sets the high bit of each byte that is too small. It may also set that of bytes above one, never of bytes below the lowest.
 		below := (w - floors) & ^w
 		del := ((w ^ dels) - ones) & ^(w ^ dels)

@@ -72,9 +72,14 @@ func parseField(b []byte, i int, lim *Limits, f *exchange.Fields, repair bool) (
 		return 0, nameFault(b, i, end)
 	}
 	start := spaceEnd(b, end+1)
-	end, next, err := valueEnd(b, start, repair)
-	if next == 0 || err != nil {
-		return 0, err
+	end = controlIndex(b, start, ' ')
+	next := end + 2
+	if next >= len(b) || b[end] != '\r' || b[end+1] != '\n' || b[next] == ' ' || b[next] == '\t' {
+		// Not the usual line with another one behind it.
+		var err *SyntaxError
+		if end, next, err = valueEnd(b, end, repair); next == 0 || err != nil {
+			return 0, err
+		}
 	}
 	value := b[start:end]
 	if len(value) > 0 && (value[len(value)-1] <= ' ' || value[0] <= ' ') {
@@ -87,7 +92,7 @@ func parseField(b []byte, i int, lim *Limits, f *exchange.Fields, repair bool) (
 	return next, nil
 }
 
-// valueEnd returns where the value ends that begins at b[i], and the offset behind its line. White space at the end is part of it.
+// valueEnd returns where the value ends that is known to go on until b[i], and the offset behind its line. White space at the end is part of it.
 func valueEnd(b []byte, i int, repair bool) (end, next int, err *SyntaxError) {
 	for {
 		end = textEnd(b, i)

@@ -13,14 +13,16 @@ import (
 // The parsers below are the plain twins of this package: slow, after the letter of the RFCs, and in strings.
 
 var (
-	plainPath     = regexp.MustCompile("^/([A-Za-z0-9._~!$&'()*+,;=:@/|^`{}\\[\\]-]|%[0-9A-Fa-f]{2})*$")
-	plainControl  = regexp.MustCompile(`%([01][0-9A-Fa-f]|7[fF])`)
-	plainTriplet  = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
-	plainExcluded = regexp.MustCompile("[|^`{}\\[\\]]")
-	plainRegName  = regexp.MustCompile(`^(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[89A-Fa-f][0-9A-Fa-f])+$`)
-	plainFuture   = regexp.MustCompile(`^[vV][0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+$`)
-	plainIPv6     = regexp.MustCompile(`^[0-9A-Fa-f:.]+$`)
-	plainDigits   = regexp.MustCompile(`^[0-9]*$`)
+	plainPath       = regexp.MustCompile("^/([A-Za-z0-9._~!$&'()*+,;=:@/|^`{}\\[\\]-]|%[0-9A-Fa-f]{2})*$")
+	plainControl    = regexp.MustCompile(`%([01][0-9A-Fa-f]|7[fF])`)
+	plainUnreserved = regexp.MustCompile(`[A-Za-z0-9._~-]`)
+	plainSlashes    = regexp.MustCompile(`/+`)
+	plainTriplet    = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+	plainExcluded   = regexp.MustCompile("[|^`{}\\[\\]]")
+	plainRegName    = regexp.MustCompile(`^(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[89A-Fa-f][0-9A-Fa-f])+$`)
+	plainFuture     = regexp.MustCompile(`^[vV][0-9A-Fa-f]+\.[A-Za-z0-9._~!$&'()*+,;=:-]+$`)
+	plainIPv6       = regexp.MustCompile(`^[0-9A-Fa-f:.]+$`)
+	plainDigits     = regexp.MustCompile(`^[0-9]*$`)
 )
 
 // laxDecoder undoes every encoding of an ASCII character, overlong ones too, in one pass, and takes a backslash for a slash.
@@ -44,7 +46,7 @@ func plainNormalize(path string) (string, bool) {
 	}
 	path = plainTriplet.ReplaceAllStringFunc(path, func(s string) string {
 		c, _ := strconv.ParseUint(s[1:], 16, 8)
-		if regexp.MustCompile(`[A-Za-z0-9._~-]`).MatchString(string(rune(c))) && c < 0x80 {
+		if c < 0x80 && plainUnreserved.MatchString(string(rune(c))) {
 			return string(rune(c))
 		}
 		return strings.ToUpper(s)
@@ -130,7 +132,7 @@ func FuzzNormalize(f *testing.F) {
 			t.Fatalf("%q: not idempotent: %q, then %q, %v", path, got, again, err)
 		}
 		merged := MergeSlashes(nil, got)
-		if want := regexp.MustCompile("/+").ReplaceAllString(string(got), "/"); string(merged) != want {
+		if want := plainSlashes.ReplaceAllString(string(got), "/"); string(merged) != want {
 			t.Fatalf("%q: merged to %q", got, merged)
 		}
 		if again, err := Normalize(nil, merged); err != nil || !bytes.Equal(again, merged) {

@@ -1,0 +1,198 @@
+// Package build makes a snapshot of a config: routes, chains, pools, limits. It is the only package that knows every feature.
+//
+// Build is pure: the same config gives the same snapshot, no socket is opened and no goroutine started, so Build without Store is the config test. What must
+// outlive a reload, endpoints with their connections and counters, is taken over from the previous snapshot by key.
+package build
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"sluice/internal/config"
+	h1 "sluice/internal/downstream/h1"
+	"sluice/internal/filter"
+	"sluice/internal/forward"
+	"sluice/internal/observe"
+	"sluice/internal/observe/accesslog"
+	"sluice/internal/route"
+	"sluice/internal/snapshot"
+	"sluice/internal/upstream/dial"
+	wire "sluice/internal/wire/h1"
+)
+
+// Env is what snapshots are built into: things that live beside them. A zero Env is enough for a config test.
+type Env struct {
+	Loops    int              // how many drivers there are
+	Metrics  *observe.Metrics // nil: nothing is counted
+	Access   *accesslog.Log   // nil: no access log
+	Resolver *dial.Resolver   // of endpoints' names
+	ReadFile func(name string) ([]byte, error)
+}
+
+// Build makes a snapshot of cfg. What is wrong is reported to d; if d.Failed, the result must not be used. prev may be nil.
+func Build(d *config.Decoder, cfg *config.Config, prev *snapshot.Snapshot, env Env) *snapshot.Snapshot {
+	b := &builder{d: d, cfg: cfg, env: env, dates: new(forward.Dates)}
+	b.snap = &snapshot.Snapshot{Generation: 1, Dates: b.dates, H1: settings(cfg)}
+	if prev != nil {
+		b.snap.Generation = prev.Generation + 1
+		b.snap.Dates = prev.Dates
+	}
+	b.snap.Trust = forward.NewTrust(forward.TrustSettings{
+		Networks: cfg.TrustedProxies.Networks, Unix: cfg.TrustedProxies.Unix, Reports: reports(cfg.TrustedProxies.Fields),
+	})
+	b.pools(prev)
+	b.snap.Refused = b.observers("")
+	b.listeners()
+	b.routes()
+	return b.snap
+}
+
+// A builder is one run of Build.
+type builder struct {
+	d     *config.Decoder
+	cfg   *config.Config
+	env   Env
+	snap  *snapshot.Snapshot
+	dates *forward.Dates
+	built map[*config.Pool]*pool
+}
+
+// settings are the limits of connections.
+func settings(cfg *config.Config) *h1.Settings {
+	l := &cfg.Limits
+	limits := wire.DefaultLimits()
+	limits.HeadBytes, limits.FieldBytes, limits.Fields = int(l.Head), int(l.Field), l.Fields
+	limits.TargetBytes, limits.TrailerBytes = int(l.Target), int(l.Trailers)
+	return &h1.Settings{
+		Wire:          limits,
+		HeadTimeout:   time.Duration(l.HeadTimeout),
+		IdleTimeout:   time.Duration(l.IdleTimeout),
+		MinRate:       int64(l.MinRate.Rate),
+		MinRateAfter:  time.Duration(l.MinRate.After),
+		SendTimeout:   time.Duration(l.SendTimeout),
+		LingerTimeout: time.Duration(l.LingerTimeout),
+		LingerBytes:   lingerBytes,
+		TunnelIdle:    tunnelIdle,
+		Exchanges:     l.Requests,
+	}
+}
+
+// Limits that have no setting yet.
+const (
+	lingerBytes = 1 << 20   // read and dropped after a refusal
+	tunnelIdle  = time.Hour // without a byte in either direction
+)
+
+func reports(f config.TrustedFields) forward.Reports {
+	switch f {
+	case "x_forwarded":
+		return forward.ReportsXForwarded
+	case "forwarded":
+		return forward.ReportsForwarded
+	}
+	return forward.ReportsEither
+}
+
+// listeners are the addresses that sites need, each once, in the order of the sites.
+func (b *builder) listeners() {
+	seen := map[string]bool{}
+	for _, site := range b.cfg.Sites {
+		if site.Name.TLS() {
+			b.d.Hintf(site.Key, "not-built", "for plain HTTP write \"http://"+site.Name.Host+"\"", "TLS is not built yet: this site can't be served")
+			continue
+		}
+		name := listenerName(site.Name)
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		for _, address := range b.addresses(site.Name.Port) {
+			b.snap.Listeners = append(b.snap.Listeners, snapshot.Listener{Name: name, Address: address})
+		}
+	}
+}
+
+// addresses are what to listen on for a port: all addresses, or those that the listeners section names.
+func (b *builder) addresses(port uint16) []string {
+	text := strconv.Itoa(int(port))
+	var all []string
+	if l := b.cfg.Listeners[text]; l != nil {
+		for _, a := range l.Addresses {
+			all = append(all, net.JoinHostPort(a.String(), text))
+		}
+	}
+	if len(all) == 0 {
+		all = []string{":" + text}
+	}
+	return all
+}
+
+// listenerName is how routes and connections call the listener of a site.
+func listenerName(n config.SiteName) string { return fmt.Sprintf(":%d", n.Port) }
+
+// routes compiles the sites.
+func (b *builder) routes() {
+	var sites []route.Site
+	for _, s := range b.cfg.Sites {
+		host, err := route.ParseHost(s.Name.Host)
+		if err != nil {
+			b.d.Errorf(s.Key, "bad-host", "%v", err)
+			continue
+		}
+		site := route.Site{Listener: listenerName(s.Name), Host: host, Route: b.route(s.Key.Value, "site", &s.Scope)}
+		for i, r := range s.Routes {
+			rule := route.Rule{Matches: route.Compile(b.d, r.Match), Route: b.route(s.Key.Value, routeName(i, r), &r.Scope)}
+			site.Rules = append(site.Rules, rule)
+		}
+		sites = append(sites, site)
+	}
+	fallback := func(name string, f route.Forwarder) *route.Route {
+		return &route.Route{Name: name, Chain: b.snap.Refused, Forward: f}
+	}
+	table, problems := route.Build(sites, route.Fallbacks{
+		Misdirected: fallback("no site", route.Misdirected()), PathTooLong: fallback("path too long", route.PathTooLong()),
+	})
+	b.snap.Routes = table
+	b.report(problems)
+}
+
+// routeName is what logs call a route: its number and first path.
+func routeName(i int, r *config.Route) string {
+	name := strconv.Itoa(i + 1)
+	if len(r.Match) > 0 && len(r.Match[0].Path) > 0 {
+		name += " " + r.Match[0].Path[0]
+	}
+	return name
+}
+
+// route builds what happens to the requests of one scope.
+func (b *builder) route(site, name string, scope *config.Scope) *route.Route {
+	r := &route.Route{Site: site, Name: name, Forward: route.NotFound()}
+	chain := features(b, scope)
+	if scope.To != nil && scope.To.Pool != nil {
+		r.Forward = b.forwarder(scope)
+	}
+	r.Chain = b.chain(site, chain)
+	return r
+}
+
+// chain puts what counts and logs behind the features of a route.
+func (b *builder) chain(site string, features ordered) filter.Chain {
+	observers := b.observers(site)
+	return filter.NewChain(slices.Concat(features.requests, observers.Filters()), features.responses)
+}
+
+// observers are the filters that see every exchange of a site, also those that were refused.
+func (b *builder) observers(site string) filter.Chain {
+	var all []filter.Filter
+	if b.env.Metrics != nil {
+		all = append(all, b.env.Metrics.Site(site))
+	}
+	if b.env.Access != nil && b.cfg.Log.Access != nil {
+		all = append(all, accesslog.NewFilter(b.env.Access))
+	}
+	return filter.NewChain(all, nil)
+}

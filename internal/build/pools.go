@@ -1,0 +1,161 @@
+package build
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/internal/config"
+	"sluice/internal/exchange"
+	"sluice/internal/forward"
+	"sluice/internal/snapshot"
+	"sluice/internal/upstream"
+	"sluice/internal/upstream/balance"
+	"sluice/internal/upstream/client"
+	"sluice/internal/upstream/dial"
+	wire "sluice/internal/wire/h1"
+)
+
+// A pool is a built pool with the config that it was built from.
+type pool struct {
+	*upstream.Pool
+	origins []string // hosts of its endpoints
+}
+
+// pools builds the pools that routes use. Endpoints of prev stay if their key does.
+func (b *builder) pools(prev *snapshot.Snapshot) {
+	kept := map[string]*upstream.Endpoint{}
+	if prev != nil {
+		for _, p := range prev.Pools {
+			for _, ep := range p.Endpoints {
+				kept[ep.Key] = ep
+			}
+		}
+	}
+	b.built = map[*config.Pool]*pool{}
+	for _, target := range b.targets() {
+		if b.built[target] == nil {
+			p := b.pool(target, kept)
+			b.built[target] = p
+			b.snap.Pools = append(b.snap.Pools, p.Pool)
+		}
+	}
+}
+
+// targets are the pools that sites and routes send to, in the order of the config.
+func (b *builder) targets() []*config.Pool {
+	var all []*config.Pool
+	add := func(s *config.Scope) {
+		if s.To != nil && s.To.Pool != nil {
+			all = append(all, s.To.Pool)
+		}
+	}
+	for _, site := range b.cfg.Sites {
+		add(&site.Scope)
+		for _, r := range site.Routes {
+			add(&r.Scope)
+		}
+	}
+	return all
+}
+
+func (b *builder) pool(c *config.Pool, kept map[string]*upstream.Endpoint) *pool {
+	p := &pool{Pool: &upstream.Pool{Name: c.Name, Attempts: min(c.Retry.Attempts+1, upstream.AttemptsMax)}}
+	var weights []int
+	for i := range c.Servers {
+		s := &c.Servers[i]
+		if s.Address.Scheme != "http" {
+			b.d.Errorf(s.Node, "not-built", "%s:// to servers is not built yet", s.Address.Scheme)
+		}
+		p.Endpoints = append(p.Endpoints, b.endpoint(c, s, kept))
+		p.origins = append(p.origins, s.Address.Host)
+		weights = append(weights, max(s.Weight, 1))
+	}
+	if len(weights) > 0 {
+		p.Balancer = balance.NewRoundRobin(weights, b.env.Loops)
+	}
+	return p
+}
+
+// endpoint takes over the endpoint of the same pool and address with the same limits, or makes one.
+func (b *builder) endpoint(c *config.Pool, s *config.Server, kept map[string]*upstream.Endpoint) *upstream.Endpoint {
+	set := clientSettings(c, s, b.cfg)
+	key := fmt.Sprintf("%s %s %+v", c.Name, s.Address, *set)
+	if ep := kept[key]; ep != nil {
+		return ep
+	}
+	ep := &upstream.Endpoint{Key: key, Address: s.Address.String()}
+	network, address := "tcp", s.Address.HostPort()
+	if s.Address.Path != "" {
+		network, address = "unix", s.Address.Path
+		ep.Host = []byte("localhost")
+	} else {
+		ep.Name, ep.Port = []byte(s.Address.Host), s.Address.Port
+		ep.IP, _ = netip.ParseAddr(s.Address.Host)
+		ep.Host = []byte(strings.TrimSuffix(address, ":80"))
+	}
+	ep.Client = client.New(dial.New(network, address, b.env.Resolver), set, b.env.Loops)
+	return ep
+}
+
+func clientSettings(c *config.Pool, s *config.Server, cfg *config.Config) *client.Settings {
+	limits := wire.DefaultLimits()
+	limits.Fields = max(limits.Fields, responseFields)
+	connections := c.MaxConnections
+	if s.MaxConnections != nil {
+		connections = *s.MaxConnections
+	}
+	return &client.Settings{
+		Wire:            limits,
+		ConnectTimeout:  time.Duration(c.Timeouts.Connect),
+		ResponseTimeout: time.Duration(c.Timeouts.Response),
+		ReadTimeout:     time.Duration(c.Timeouts.Idle),
+		SendTimeout:     time.Duration(cfg.Limits.SendTimeout),
+		IdleTimeout:     time.Duration(c.KeepAlive.Idle),
+		IdleMax:         c.KeepAlive.Connections,
+		Connections:     connections,
+		TunnelIdle:      tunnelIdle,
+	}
+}
+
+// responseFields is how many field lines a response may have: origins are trusted more than clients.
+const responseFields = 256
+
+// forwarder builds how a route's exchanges go to its pool.
+func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
+	c := scope.To.Pool
+	p := b.built[c]
+	set := forward.DefaultSettings()
+	set.MapBack = scope.Forward.MapBack
+	set.KeepServer = !containsFold(scope.Forward.Hide, "Server")
+	set.KeepPoweredBy = !containsFold(scope.Forward.Hide, "X-Powered-By")
+	set.Origins = p.origins
+	set.Dates = b.snap.Dates
+	switch c.Host {
+	case "keep", "":
+	case "server":
+		set.Host = forward.HostOrigin
+	default:
+		set.Host, set.HostValue = forward.HostFixed, string(c.Host)
+	}
+	content := int64(scope.Limits.RequestBody)
+	if content == 0 {
+		content = -1
+	}
+	return &forward.Forwarder{
+		Pool: p.Pool, Rules: forward.NewRules(set), Trust: b.snap.Trust, ContentBytesMax: content, Upgrades: scope.Forward.Upgrade,
+	}
+}
+
+func containsFold(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return exchange.EqualFold(s, name) })
+}
+
+// hostPort joins a host and a port as an authority has them.
+func hostPort(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}

@@ -1,0 +1,191 @@
+package forward
+
+import (
+	"errors"
+	"io"
+
+	"sluice/internal/exchange"
+	"sluice/internal/loop"
+	"sluice/internal/upstream"
+	"sluice/internal/upstream/balance"
+)
+
+// A Forwarder carries the exchanges of a route to a pool. It never changes.
+type Forwarder struct {
+	Pool  *upstream.Pool
+	Rules *Rules
+	Trust *Trust
+	// ContentBytesMax bounds the content of a request; negative is no bound.
+	ContentBytesMax int64
+	// Upgrades are the protocols that a client may switch to, in lower case (RFC 9110, section 7.8).
+	Upgrades []string
+}
+
+// A limiter is content that can be told how much it may be.
+type limiter interface{ Limit(n int64) }
+
+// Admit decides whether the exchange may go on, and makes the request what the origin shall see of it. It is called before the filters.
+func (f *Forwarder) Admit(x *exchange.Exchange) error {
+	r := &x.Request
+	verdict, err := f.Rules.CheckHops(x)
+	if err != nil {
+		return err
+	}
+	if verdict == exchange.Answered {
+		return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 502, Op: "forward request: Max-Forwards is used up"}
+	}
+	if r.Content != nil && f.ContentBytesMax >= 0 {
+		if r.Content.Length() > f.ContentBytesMax {
+			return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 413, Op: "request content: above the limit"}
+		}
+		if c, ok := r.Content.(limiter); ok {
+			c.Limit(f.ContentBytesMax)
+		}
+	}
+	f.upgrade(r)
+	f.Rules.RequestFields(x)
+	return nil
+}
+
+// upgrade keeps the first protocol that the client offers and the route allows. Offers may be ignored (RFC 9110, section 7.8).
+func (f *Forwarder) upgrade(r *exchange.Request) {
+	for rest := r.Upgrade; len(rest) > 0; {
+		var offer []byte
+		offer, rest = exchange.NextToken(rest)
+		for _, allowed := range f.Upgrades {
+			if exchange.EqualFold(offer, allowed) {
+				r.Upgrade = offer
+				return
+			}
+		}
+	}
+	r.Upgrade = nil
+}
+
+// Do gets the response of an origin: it tries endpoints until one answers, as long as trying again is safe.
+func (f *Forwarder) Do(x *exchange.Exchange) error {
+	var tried balance.Set
+	x.Notes.Pool = f.Pool.Name
+	last := &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindDestinationUnavailable, Op: "pick an endpoint"}
+	for x.Notes.Attempts < f.Pool.Attempts {
+		ep := f.Pool.Pick(x.Driver.ID(), &tried)
+		if ep == nil {
+			break
+		}
+		err := f.attempt(x, ep)
+		if err == nil {
+			f.received(x, ep)
+			return nil
+		}
+		if last = err; err.Retry == exchange.RetryNo {
+			break
+		}
+	}
+	return last
+}
+
+// attempt tries one endpoint, and once more over a new connection if a kept one turned out to be dead and the request may be repeated.
+func (f *Forwarder) attempt(x *exchange.Exchange, ep *upstream.Endpoint) *exchange.Error {
+	x.Notes.Attempts++
+	x.Notes.Endpoint = ep.Address
+	ep.Attempts.Add(1)
+	host := f.Rules.Host(x, ep.Host)
+	err := ep.Client.RoundTrip(x, host, false)
+	if err != nil && err.Retry == exchange.RetryReused {
+		if x.Notes.Reused && idempotent(x.Request.Method) {
+			x.Response.Reset()
+			err = ep.Client.RoundTrip(x, host, true)
+		}
+		if err != nil && err.Retry == exchange.RetryReused {
+			err.Retry = exchange.RetryNo
+		}
+	}
+	if err != nil {
+		x.Response.Reset()
+		if err.Source == exchange.Upstream {
+			ep.Failures.Add(1)
+		}
+	}
+	return err
+}
+
+// idempotent reports whether a request with that method may be sent twice (RFC 9110, section 9.2.2).
+func idempotent(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "PROPFIND", "REPORT", "SEARCH":
+		return true
+	}
+	return false
+}
+
+// received makes the response what the client may see of it.
+func (f *Forwarder) received(x *exchange.Exchange, ep *upstream.Endpoint) {
+	hop := Hop{Scheme: "http", Host: f.Rules.Host(x, ep.Host), Name: ep.Name, Port: ep.Port, Address: ep.IP}
+	upgrade := x.Response.Fields.Get(exchange.FieldUpgrade)
+	f.Rules.ResponseFields(x, &hop)
+	if x.Response.Tunnel != nil {
+		x.Response.Fields.Add(exchange.FieldUpgrade, upgrade) // the client's codec tells the protocol
+	}
+}
+
+// Tunnel joins the two ends after an upgrade and copies both ways until both have ended, or one has failed.
+func Tunnel(x *exchange.Exchange) error {
+	origin := x.Response.Tunnel
+	defer origin.Close()
+	client, err := x.Sender().Upgrade(&x.Response)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if a, ok := client.(*loop.Stream); ok {
+		if b, ok := origin.(*loop.Stream); ok {
+			loop.Join(a, b)
+		}
+	}
+	back := x.Driver.NewSignal()
+	ended := false
+	var upErr error
+	x.Driver.Go(func() {
+		x.Notes.ContentIn, upErr = relay(origin, client)
+		if upErr != nil {
+			origin.Stop()
+			client.Stop()
+		}
+		ended = true
+		back.Notify()
+	})
+	x.Notes.ContentOut, err = relay(client, origin)
+	if err != nil {
+		origin.Stop()
+		client.Stop()
+	}
+	if werr := back.Wait(0); werr != nil && !ended {
+		return werr
+	}
+	return tunnelError(errors.Join(err, upErr))
+}
+
+// tunnelError is nil for the usual ends of a tunnel: one of the two leaves.
+func tunnelError(err error) error {
+	if err == nil || loop.IsTimeout(err) {
+		return nil
+	}
+	return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Op: "tunnel", Err: err}
+}
+
+// relay copies from one end to the other until this direction ends, and passes the end on. A nil error is an end in order.
+func relay(to, from exchange.Stream) (n int64, err error) {
+	for {
+		b, err := from.Next()
+		if err == io.EOF {
+			return n, to.CloseWrite()
+		}
+		if err != nil {
+			return n, err
+		}
+		if _, err := to.Write(b); err != nil {
+			return n, err
+		}
+		n += int64(len(b))
+	}
+}

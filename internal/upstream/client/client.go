@@ -1,0 +1,194 @@
+// Package client is how an exchange gets its response from one endpoint over HTTP/1.1: idle connections, one round trip, the content of the answer.
+//
+// forward calls H1.RoundTrip for each attempt. The client writes the request anew from its parsed form, relays interim responses, and leaves a
+// Response whose Content reads from the connection; when that content has ended in order, the connection is idle again. Idle connections belong to the
+// loop that opened them and end as soon as the origin says or closes anything. Retries and the choice of the endpoint are forward's.
+package client
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/internal/exchange"
+	"sluice/internal/loop"
+	wire "sluice/internal/wire/h1"
+)
+
+// A Dialer opens connections to one endpoint.
+type Dialer interface {
+	// Dial connects by an instant of the driver's clock. It runs in a task and may wait.
+	Dial(d loop.Driver, by time.Duration) (loop.Conn, error)
+}
+
+// Settings are the limits of the connections to an endpoint. They do not change.
+type Settings struct {
+	Wire wire.Limits
+	// ConnectTimeout bounds how long a connection may take to open, and to wait for a free slot.
+	ConnectTimeout time.Duration
+	// ResponseTimeout bounds the time from the end of the request until the head of the final response is whole.
+	ResponseTimeout time.Duration
+	// ReadTimeout bounds the wait for the next bytes of a response's content.
+	ReadTimeout time.Duration
+	// SendTimeout bounds how long an origin may take nothing of a request.
+	SendTimeout time.Duration
+	// IdleTimeout bounds how long a connection is kept unused; IdleMax how many are kept for each loop. 0 keeps none.
+	IdleTimeout time.Duration
+	IdleMax     int
+	// Connections bounds the open connections, all loops together; 0 is no bound.
+	Connections int
+	// TunnelIdle bounds the time without a byte in either direction after an upgrade; 0 is no bound.
+	TunnelIdle time.Duration
+}
+
+// An H1 speaks HTTP/1.1 to one endpoint.
+type H1 struct {
+	dialer   Dialer
+	settings atomic.Pointer[Settings]
+	shards   []shard
+	open     atomic.Int64 // connections, idle ones too
+	waiters  waiters
+}
+
+// A shard is the idle connections of one loop.
+type shard struct {
+	mu   sync.Mutex // taken by others only on Goroutines, and to look whether there is one to close
+	head *conn      // guarded by mu; the one used last
+	n    int        // guarded by mu
+	loop loop.Driver
+	_    [64]byte
+}
+
+// New returns a client for the endpoint that dialer connects to; drivers is how many loops there are.
+func New(dialer Dialer, s *Settings, drivers int) *H1 {
+	h := &H1{dialer: dialer, shards: make([]shard, max(drivers, 1))}
+	h.settings.Store(s)
+	return h
+}
+
+// Apply takes over new settings; connections that are open stay.
+func (h *H1) Apply(s *Settings) { h.settings.Store(s) }
+
+// Open is how many connections are open, idle ones too.
+func (h *H1) Open() int64 { return h.open.Load() }
+
+// Idle is how many connections are idle.
+func (h *H1) Idle() (n int) {
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		n += s.n
+		s.mu.Unlock()
+	}
+	return n
+}
+
+// take returns a live idle connection of the driver's, or nil.
+func (h *H1) take(d loop.Driver) *conn {
+	s := &h.shards[d.ID()]
+	for {
+		s.mu.Lock()
+		c := s.head
+		if c == nil {
+			s.mu.Unlock()
+			return nil
+		}
+		s.unlink(c)
+		s.mu.Unlock()
+		c.raw.Quiet(false)
+		if c.raw.Alive() {
+			return c
+		}
+		c.close()
+	}
+}
+
+// keep makes c idle, or closes it if there are enough.
+func (h *H1) keep(c *conn) {
+	set := h.settings.Load()
+	d := c.raw.Driver()
+	if set.IdleMax == 0 || d.Draining() || !h.waiters.empty() && h.full(set) && h.waiters.elsewhere(d) {
+		c.close()
+		return
+	}
+	c.raw.Watch(nil)
+	c.raw.ReadBy(d.Now() + set.IdleTimeout)
+	c.raw.WriteBy(0)
+	c.raw.Quiet(true)
+	s := &h.shards[d.ID()]
+	s.mu.Lock()
+	full := s.n >= set.IdleMax
+	if !full {
+		s.loop = d
+		c.next = s.head
+		if s.head != nil {
+			s.head.prev = c
+		}
+		s.head = c
+		s.n++
+		c.idle = true
+	}
+	s.mu.Unlock()
+	if full {
+		c.close()
+		return
+	}
+	h.waiters.notify()
+}
+
+// unlink takes c out of the list. The caller must hold s.mu.
+func (s *shard) unlink(c *conn) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		s.head = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.next, c.prev, c.idle = nil, nil, false
+	s.n--
+}
+
+// CloseIdle closes the idle connections of all loops: the endpoint has left the config, or the process drains.
+func (h *H1) CloseIdle() {
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		d := s.loop
+		s.mu.Unlock()
+		if d != nil {
+			loop.Run(d, func() {
+				for c := h.take(d); c != nil; c = h.take(d) {
+					c.close()
+				}
+			})
+		}
+	}
+}
+
+// connect returns a connection for one exchange: an idle one, or a new one if none is alive or fresh wants it. reused tells which.
+func (h *H1) connect(x *exchange.Exchange, fresh bool) (c *conn, reused bool, err *exchange.Error) {
+	d := x.Driver
+	set := h.settings.Load()
+	by := d.Now() + set.ConnectTimeout
+	for {
+		if !fresh {
+			if c := h.take(d); c != nil {
+				return c, true, nil
+			}
+		}
+		if h.reserve(set) {
+			break
+		}
+		if err := h.waitForSlot(d, by); err != nil {
+			return nil, false, err
+		}
+	}
+	raw, dialErr := h.dialer.Dial(d, by)
+	if dialErr != nil {
+		h.release()
+		return nil, false, dialError(dialErr)
+	}
+	return newConn(h, raw), false, nil
+}

@@ -1,0 +1,325 @@
+package client
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"sluice/internal/buf"
+	"sluice/internal/exchange"
+	"sluice/internal/loop"
+	wire "sluice/internal/wire/h1"
+)
+
+// headBytes is the size of the block that a response is first read into: the content of most responses comes with the head.
+const headBytes = buf.Medium
+
+// A conn is a connection to an endpoint. It belongs to the task of the exchange that uses it, or is in its shard's list of idle ones.
+type conn struct {
+	client     *H1
+	raw        loop.Conn
+	prev, next *conn // guarded by the shard's mu
+	idle       bool  // guarded by the shard's mu
+	closed     bool
+
+	x        *exchange.Exchange
+	settings *Settings
+	head     wire.ResponseHead
+	block    []byte // block[from:to] is read and not consumed
+	from, to int
+	hasHead  bool // the block holds the head of the final response
+	content  content
+	pump     pump
+}
+
+func newConn(h *H1, raw loop.Conn) *conn {
+	c := &conn{client: h, raw: raw}
+	c.content.conn = c
+	c.pump.conn = c
+	c.pump.task = c.pump.run
+	raw.Handle(c)
+	return c
+}
+
+// Serve implements loop.Handler: the connection is idle, and a byte, its end or its deadline has come. All mean that it can't be used any more.
+func (c *conn) Serve() {
+	s := &c.client.shards[c.raw.Driver().ID()]
+	s.mu.Lock()
+	wasIdle := c.idle
+	if wasIdle {
+		s.unlink(c)
+	}
+	s.mu.Unlock()
+	if wasIdle {
+		c.close()
+	}
+}
+
+// close ends the connection and everything of the exchange that hangs on it.
+func (c *conn) close() {
+	if c.closed {
+		return
+	}
+	c.closed = true
+	c.pump.join()
+	c.giveBack()
+	_ = c.raw.Close()
+	c.x = nil
+	c.client.release()
+}
+
+// giveBack returns the block. The one that the response's fields point into lives as long as the exchange.
+func (c *conn) giveBack() {
+	if c.block == nil {
+		return
+	}
+	if c.hasHead {
+		c.x.Own(c.block)
+	} else {
+		c.raw.Driver().Buffers().Put(c.block)
+	}
+	c.hasHead, c.block, c.from, c.to = false, nil, 0, 0
+}
+
+// finish ends the exchange on this connection: it is kept if both messages have ended in order and the origin does not want to close.
+func (c *conn) finish() {
+	if !c.pump.finished() || !c.head.Persistent() || c.from < c.to || c.head.Status == 101 {
+		c.close()
+		return
+	}
+	c.pump.join()
+	c.giveBack()
+	c.x = nil
+	c.client.keep(c)
+}
+
+// fill reads more behind what is in the block; n is how large the block should be if it is empty.
+func (c *conn) fill(n int) error {
+	pool := c.raw.Driver().Buffers()
+	if c.from == c.to {
+		c.giveBack() // nothing is held while waiting
+		if err := c.raw.Await(); err != nil {
+			return err
+		}
+		c.block = pool.Get(n)
+	} else if c.to == len(c.block) {
+		larger := pool.Get(2 * len(c.block))
+		c.to = copy(larger, c.block[c.from:c.to])
+		c.from = 0
+		pool.Put(c.block)
+		c.block = larger
+	}
+	k, err := c.raw.Read(c.block[c.to:])
+	c.to += k
+	if k == 0 && err == nil {
+		err = io.ErrNoProgress
+	}
+	if k > 0 {
+		return nil
+	}
+	return err
+}
+
+// RoundTrip sends x.Request to the endpoint with the given Host and fills x.Response. fresh wants a new connection: an idle one has failed just before.
+// On an error x.Response is empty; the error says whether another attempt is safe.
+func (h *H1) RoundTrip(x *exchange.Exchange, host []byte, fresh bool) *exchange.Error {
+	c, reused, err := h.connect(x, fresh)
+	if err != nil {
+		return err
+	}
+	x.Notes.Reused = reused
+	c.x, c.settings = x, h.settings.Load()
+	c.raw.Watch(x.Client.Conn)
+	if err := c.send(host); err != nil {
+		c.close()
+		return err
+	}
+	if err := c.receive(reused); err != nil {
+		c.close()
+		return err
+	}
+	return nil
+}
+
+// send writes the request's head and what is at hand of its content, and has a second task send the rest.
+func (c *conn) send(host []byte) *exchange.Error {
+	r := &c.x.Request
+	framing := requestFraming(r)
+	client := r.Authority
+	r.Authority = host
+	block := c.raw.Driver().Buffers().Get(buf.Small)
+	out := wire.AppendRequestHead(block[:0], r, framing, wire.Options{
+		TE: r.Fields.Has(exchange.FieldTE), Upgrade: r.Upgrade, Close: c.settings.IdleMax == 0 && len(r.Upgrade) == 0,
+	})
+	r.Authority = client
+
+	c.pump.begin(framing)
+	piece, whole := c.pump.atHand()
+	c.raw.WriteBy(c.raw.Driver().Now() + c.settings.SendTimeout)
+	_, err := c.raw.Writev(out, piece)
+	c.raw.Driver().Buffers().Put(block)
+	if err != nil {
+		return c.failed("send request", err, exchange.RetryReused)
+	}
+	if !whole {
+		c.pump.start(len(piece))
+	}
+	return nil
+}
+
+// requestFraming says how the content goes out (RFC 9112, section 6.3): by length if that is known, else chunked.
+func requestFraming(r *exchange.Request) wire.Framing {
+	switch {
+	case r.Content == nil:
+		return wire.Framing{Kind: wire.FramedNone}
+	case r.Content.Length() >= 0:
+		return wire.Framing{Kind: wire.FramedLength, Length: r.Content.Length()}
+	}
+	return wire.Framing{Kind: wire.FramedChunked}
+}
+
+// receive reads heads until the final one, and relays interim ones.
+func (c *conn) receive(reused bool) *exchange.Error {
+	r := &c.x.Response
+	for {
+		c.raw.ReadBy(c.headDeadline())
+		if err := c.readHead(reused); err != nil {
+			return err
+		}
+		reused = false
+		if c.head.Status >= 200 || c.head.Status == 101 {
+			break
+		}
+		if err := c.x.Sender().SendInterim(c.head.Status, &r.Fields); err != nil {
+			return asError(err, "send interim response")
+		}
+	}
+	c.hasHead = true
+	c.pump.answered()
+	c.x.Notes.ResponseBegan = c.raw.Driver().Now()
+	r.Status, r.Reason, r.Origin = c.head.Status, c.head.Reason, true
+	c.raw.ReadBy(c.raw.Driver().Now() + c.settings.ReadTimeout)
+	if c.head.Status == 101 {
+		return c.upgrade()
+	}
+	c.content.begin(wire.ResponseLength(c.x.Request.Method, &c.head))
+	if c.content.ended {
+		c.content.finish() // the connection is free at once
+		return nil
+	}
+	r.Content = &c.content
+	return nil
+}
+
+// headDeadline is when the response's head must be whole. While the request is still being sent there is none: the pump has its own.
+func (c *conn) headDeadline() time.Duration {
+	if c.settings.ResponseTimeout == 0 || !c.pump.finished() {
+		return 0
+	}
+	return c.raw.Driver().Now() + c.settings.ResponseTimeout
+}
+
+// readHead reads one head into c.head and the response's fields.
+func (c *conn) readHead(reused bool) *exchange.Error {
+	scanned := 0
+	for {
+		if received := c.block[c.from:c.to]; len(received) > 0 {
+			reused = false
+			if end := wire.HeadEnd(received, scanned); scanned == 0 || end > 0 || len(received) >= c.settings.Wire.HeadBytes {
+				n, err := wire.ParseResponse(received, &c.settings.Wire, &c.head, &c.x.Response.Fields)
+				if err != nil {
+					return &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindHTTPProtocolError, Op: "read response head", Err: err}
+				}
+				if n > 0 {
+					c.from += n
+					return nil
+				}
+			}
+			scanned = max(len(received)-3, 0)
+		}
+		if err := c.fill(headBytes); err != nil {
+			if failed := c.pump.failure(); failed != nil {
+				return failed
+			}
+			retry := exchange.RetryNo
+			if reused && c.pump.replayable() {
+				retry = exchange.RetryReused
+			}
+			return c.failed("read response head", err, retry)
+		}
+	}
+}
+
+// upgrade makes the connection the origin's end of a tunnel (RFC 9110, section 7.8).
+func (c *conn) upgrade() *exchange.Error {
+	r := &c.x.Response
+	if !upgradeFits(c.x.Request.Upgrade, r.Fields.Get(exchange.FieldUpgrade)) || !c.head.Upgrade {
+		return &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindHTTPUpgradeFailed, Op: "read response head: 101 that was not asked for"}
+	}
+	c.raw.Watch(nil)
+	r.Tunnel = loop.NewStream(&tunnelEnd{c.raw, c}, c.block[c.from:c.to], c.settings.TunnelIdle)
+	return nil
+}
+
+// upgradeFits reports whether the origin switched to a protocol that was offered.
+func upgradeFits(offered, chosen []byte) bool {
+	return len(chosen) > 0 && exchange.ListHasToken(offered, string(chosen))
+}
+
+// A tunnelEnd is the connection of a tunnel: closing it closes ours.
+type tunnelEnd struct {
+	loop.Conn
+	conn *conn
+}
+
+// Close implements loop.Conn.
+func (t *tunnelEnd) Close() error {
+	t.conn.close()
+	return nil
+}
+
+// failed makes an error of the exchange from one of the connection.
+func (c *conn) failed(op string, err error, retry exchange.Retry) *exchange.Error {
+	e := &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionTerminated, Retry: retry, Op: op, Err: err}
+	switch {
+	case errors.Is(err, loop.ErrPeerGone):
+		e.Source, e.Retry = exchange.Downstream, exchange.RetryNo
+	case errors.Is(err, loop.ErrStopped):
+		e.Source, e.Kind, e.Retry = exchange.Internal, exchange.KindProxyInternalError, exchange.RetryNo
+	case loop.IsTimeout(err):
+		e.Kind, e.Retry = exchange.KindHTTPResponseTimeout, exchange.RetryNo
+	}
+	return e
+}
+
+// dialError tells how a connection could not be opened. Nothing of the request has left.
+func dialError(err error) *exchange.Error {
+	var e *exchange.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	e = &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionRefused, Retry: exchange.RetrySafe, Op: "connect", Err: err}
+	var dns *net.DNSError
+	switch {
+	case loop.IsTimeout(err):
+		e.Kind = exchange.KindConnectionTimeout
+	case errors.As(err, &dns):
+		e.Kind = exchange.KindDNSError
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
+		e.Source, e.Kind, e.Status = exchange.Internal, exchange.KindConnectionLimit, 503
+	case errors.Is(err, loop.ErrStopped):
+		e.Source, e.Kind, e.Retry = exchange.Internal, exchange.KindProxyInternalError, exchange.RetryNo
+	}
+	return e
+}
+
+// asError returns err as an exchange's error.
+func asError(err error, op string) *exchange.Error {
+	var e *exchange.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &exchange.Error{Source: exchange.Internal, Kind: exchange.KindProxyInternalError, Op: op, Err: err}
+}

@@ -1,0 +1,191 @@
+package client
+
+import (
+	"io"
+
+	"sluice/internal/buf"
+	"sluice/internal/exchange"
+	"sluice/internal/loop"
+	wire "sluice/internal/wire/h1"
+)
+
+// A content is the body of a response (RFC 9112, section 6). When it ends in order the connection is idle again, when it does not it is closed.
+type content struct {
+	conn    *conn
+	framing wire.Framing
+	left    int64 // of FramedLength: bytes not given out yet
+	chunks  wire.Chunks
+	piece   []byte // decoded ahead by AtHand, not given out yet
+	ended   bool   // nothing more is to be decoded
+	over    bool   // the connection is no longer ours
+}
+
+func (b *content) begin(f wire.Framing) {
+	b.framing, b.left = f, f.Length
+	b.piece, b.over = nil, false
+	b.ended = f.Kind == wire.FramedNone || f.Kind == wire.FramedLength && f.Length == 0
+	if f.Kind == wire.FramedChunked {
+		b.chunks.Reset(&b.conn.settings.Wire, &b.conn.x.Response.Trailers, true)
+	}
+}
+
+// Length implements exchange.Content.
+func (b *content) Length() int64 {
+	if b.framing.Kind == wire.FramedLength {
+		return b.framing.Length
+	}
+	return -1
+}
+
+// AtHand implements exchange.Buffered.
+func (b *content) AtHand() ([]byte, bool) {
+	if len(b.piece) == 0 && !b.ended && !b.over {
+		piece, err := b.decode()
+		if err == nil {
+			b.piece = piece
+		} else {
+			b.fail(err)
+		}
+	}
+	return b.piece, b.ended
+}
+
+// Next implements exchange.Content.
+func (b *content) Next() ([]byte, error) {
+	for {
+		if piece := b.piece; len(piece) > 0 {
+			b.piece = nil
+			return piece, nil
+		}
+		if b.ended {
+			b.finish()
+			return nil, io.EOF
+		}
+		if b.over {
+			return nil, b.incomplete(io.ErrUnexpectedEOF)
+		}
+		piece, err := b.decode()
+		if err != nil {
+			return nil, b.fail(err)
+		}
+		b.piece = piece
+		if len(piece) == 0 && !b.ended {
+			if err := b.fill(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// decode takes the next piece from the block.
+func (b *content) decode() ([]byte, *wire.SyntaxError) {
+	c := b.conn
+	if c.from == c.to {
+		return nil, nil
+	}
+	switch b.framing.Kind {
+	case wire.FramedChunked:
+		piece, n, done, err := b.chunks.Next(c.block[c.from:c.to])
+		c.from += n
+		b.ended = done
+		return piece, err
+	case wire.FramedLength:
+		n := int(min(int64(c.to-c.from), b.left))
+		piece := c.block[c.from : c.from+n]
+		c.from += n
+		b.left -= int64(n)
+		b.ended = b.left == 0
+		return piece, nil
+	}
+	piece := c.block[c.from:c.to]
+	c.from = c.to
+	return piece, nil
+}
+
+// fill reads more.
+func (b *content) fill() error {
+	c := b.conn
+	c.raw.ReadBy(c.raw.Driver().Now() + c.settings.ReadTimeout)
+	size := buf.Large
+	if b.framing.Kind == wire.FramedLength && b.left < int64(size) {
+		size = int(b.left)
+	}
+	err := c.fill(size)
+	if err == nil {
+		return nil
+	}
+	if err == io.EOF && b.framing.Kind == wire.FramedClose {
+		b.ended = true
+		return nil
+	}
+	b.over = true
+	c.close()
+	return b.incomplete(err)
+}
+
+// incomplete says that the response has ended too early.
+func (b *content) incomplete(err error) *exchange.Error {
+	e := b.conn.failed("read response content", err, exchange.RetryNo)
+	if e.Source == exchange.Upstream {
+		e.Kind = exchange.KindHTTPResponseIncomplete
+		if loop.IsTimeout(err) {
+			e.Kind = exchange.KindConnectionReadTimeout
+		}
+	}
+	return e
+}
+
+func (b *content) fail(err *wire.SyntaxError) error {
+	b.over = true
+	b.conn.close()
+	return &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindHTTPTransferCoding, Op: "read response content", Err: err}
+}
+
+// finish frees the connection after the last byte.
+func (b *content) finish() {
+	if b.over {
+		return
+	}
+	b.over = true
+	c := b.conn
+	if b.framing.Kind == wire.FramedClose {
+		c.close()
+		return
+	}
+	c.finish()
+}
+
+// Close implements exchange.Content.
+func (b *content) Close() {
+	if b.over {
+		return
+	}
+	if b.ended && len(b.piece) == 0 {
+		b.finish()
+		return
+	}
+	b.over, b.piece = true, nil
+	b.conn.close()
+}
+
+// Rest implements exchange.Spliced.
+func (b *content) Rest() (loop.Conn, int64) {
+	c := b.conn
+	if b.over || b.ended || b.framing.Kind != wire.FramedLength || c.from < c.to || len(b.piece) > 0 {
+		return nil, 0
+	}
+	c.raw.ReadBy(c.raw.Driver().Now() + c.settings.ReadTimeout)
+	return c.raw, b.left
+}
+
+// Moved implements exchange.Spliced.
+func (b *content) Moved(n int64, err error) error {
+	b.left -= n
+	b.ended = b.left == 0
+	if err == nil {
+		return nil
+	}
+	b.over = true
+	b.conn.close()
+	return b.incomplete(err)
+}

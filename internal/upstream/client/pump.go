@@ -1,0 +1,153 @@
+package client
+
+import (
+	"io"
+	"sync/atomic"
+
+	"sluice/internal/buf"
+	"sluice/internal/exchange"
+	"sluice/internal/loop"
+	wire "sluice/internal/wire/h1"
+)
+
+// A pump sends the content of a request that was not at hand with its head, in a second task, while the first one reads the response: an origin may answer before
+// the request has ended, and both sides may talk at once.
+type pump struct {
+	conn    *conn
+	task    func() // run, bound once
+	source  exchange.Content
+	framing wire.Framing
+	skip    int // bytes of the first piece that went with the head
+	taken   bool // content was consumed: the request can't be sent again
+	active  bool // the task was started and has not been joined
+	whole   bool // all of the content went with the head; it is consumed when the response begins
+	ended   atomic.Bool
+	failed  atomic.Pointer[exchange.Error] // set before ended
+	done    *loop.Signal                   // notified at the end of the task
+}
+
+// A stopper is content whose Next, waiting in another task, can be ended.
+type stopper interface{ Stop() }
+
+func (p *pump) begin(f wire.Framing) {
+	p.source, p.framing = p.conn.x.Request.Content, f
+	p.skip, p.taken, p.active, p.whole = 0, false, false, false
+	p.ended.Store(p.source == nil)
+	p.failed.Store(nil)
+}
+
+// atHand returns content that goes with the head. It is not consumed yet, so that the request can be sent again. whole says that there is no more.
+func (p *pump) atHand() (piece []byte, whole bool) {
+	if p.source == nil {
+		return nil, true
+	}
+	if b, ok := p.source.(exchange.Buffered); ok && p.framing.Kind == wire.FramedLength {
+		piece, whole = b.AtHand()
+	}
+	p.whole = whole
+	p.ended.Store(whole)
+	return piece, whole
+}
+
+// start sends the rest in a second task. skip bytes of the first piece have been sent.
+func (p *pump) start(skip int) {
+	d := p.conn.raw.Driver()
+	if p.done == nil {
+		p.done = d.NewSignal()
+	}
+	p.skip, p.taken, p.active = skip, true, true
+	d.Go(p.task)
+}
+
+// run is the second task.
+func (p *pump) run() {
+	if err := p.send(); err != nil {
+		p.failed.Store(err)
+		p.conn.raw.ReadBy(1) // the first task waits for a response that will not come
+	}
+	p.ended.Store(true)
+	p.done.Notify()
+}
+
+// send copies until the content has ended. A write error is not one of the exchange: the origin may have answered before it closed.
+func (p *pump) send() *exchange.Error {
+	c := p.conn
+	d := c.raw.Driver()
+	out := d.Buffers().Get(buf.Small)
+	defer d.Buffers().Put(out)
+	frame := out[:0]
+	for {
+		piece, err := p.source.Next()
+		if err == io.EOF {
+			return p.end(frame)
+		}
+		if err != nil {
+			return asError(err, "read request content")
+		}
+		piece, p.skip = piece[p.skip:], 0
+		if p.framing.Kind == wire.FramedChunked {
+			frame = wire.AppendChunkStart(frame, len(piece))
+		}
+		c.raw.WriteBy(d.Now() + c.settings.SendTimeout)
+		if _, err := c.raw.Writev(frame, piece); err != nil {
+			return nil
+		}
+		if p.framing.Kind == wire.FramedChunked {
+			frame = append(out[:0], "\r\n"...) // the end of the chunk goes with what follows
+		}
+	}
+}
+
+// end writes what closes a chunked body, with the trailers of the request. From now on the response has its deadline.
+func (p *pump) end(frame []byte) *exchange.Error {
+	c := p.conn
+	if p.framing.Kind == wire.FramedChunked {
+		c.raw.WriteBy(c.raw.Driver().Now() + c.settings.SendTimeout)
+		if _, err := c.raw.Write(wire.AppendLastChunk(frame, &c.x.Request.Trailers)); err != nil {
+			return nil
+		}
+	}
+	if c.settings.ResponseTimeout > 0 {
+		c.raw.ReadBy(c.raw.Driver().Now() + c.settings.ResponseTimeout)
+	}
+	return nil
+}
+
+// answered consumes content that went with the head: the response has begun, so it will not be sent again.
+func (p *pump) answered() {
+	if p.whole && p.source != nil {
+		for err := error(nil); err == nil; {
+			_, err = p.source.Next()
+		}
+		p.source = nil
+	}
+}
+
+// finished reports whether nothing of the request is left to be sent.
+func (p *pump) finished() bool { return p.ended.Load() && p.failed.Load() == nil }
+
+// replayable reports whether the request could be sent again.
+func (p *pump) replayable() bool { return !p.taken }
+
+// failure is why the request could not be sent, if it was the client's fault.
+func (p *pump) failure() *exchange.Error { return p.failed.Load() }
+
+// join ends the second task, if there is one.
+func (p *pump) join() {
+	if !p.active {
+		return
+	}
+	p.active = false
+	if !p.ended.Load() {
+		if s, ok := p.source.(stopper); ok {
+			s.Stop()
+		}
+		p.conn.raw.WriteBy(1)
+	}
+	for !p.ended.Load() {
+		if p.done.Wait(0) != nil {
+			return // the loop stops, and the other task with it
+		}
+	}
+	p.source = nil
+}

@@ -1,0 +1,2 @@
+package dial
+type Resolver struct{}

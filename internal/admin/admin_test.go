@@ -311,7 +311,8 @@ func TestAFailureOfMetricsIsAnAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	if code, content, _ := ask(t, client(t, path), "GET", "http://sluice/metrics"); code != 500 || strings.Contains(content, "half") || strings.Contains(content, "broken") {
+	code, content, _ := ask(t, client(t, path), "GET", "http://sluice/metrics")
+	if code != 500 || strings.Contains(content, "half") || strings.Contains(content, "broken") {
 		t.Errorf("%d %s", code, content)
 	}
 }

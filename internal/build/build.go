@@ -174,6 +174,7 @@ func (b *builder) route(site, name string, scope *config.Scope) *route.Route {
 	chain := features(b, scope)
 	if scope.To != nil && scope.To.Pool != nil {
 		r.Forward = b.forwarder(scope)
+		r.Trace = scope.Forward.Trace
 	}
 	r.Chain = b.chain(site, chain)
 	return r

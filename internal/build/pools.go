@@ -110,15 +110,12 @@ func clientSettings(c *config.Pool, s *config.Server, cfg *config.Config) *clien
 		connections = *s.MaxConnections
 	}
 	return &client.Settings{
-		Wire:            limits,
-		ConnectTimeout:  time.Duration(c.Timeouts.Connect),
-		ResponseTimeout: time.Duration(c.Timeouts.Response),
-		ReadTimeout:     time.Duration(c.Timeouts.Idle),
-		SendTimeout:     time.Duration(cfg.Limits.SendTimeout),
-		IdleTimeout:     time.Duration(c.KeepAlive.Idle),
-		IdleMax:         c.KeepAlive.Connections,
-		Connections:     connections,
-		TunnelIdle:      tunnelIdle,
+		Wire:        limits,
+		SendTimeout: time.Duration(cfg.Limits.SendTimeout),
+		IdleTimeout: time.Duration(c.KeepAlive.Idle),
+		IdleMax:     c.KeepAlive.Connections,
+		Connections: connections,
+		TunnelIdle:  tunnelIdle,
 	}
 }
 
@@ -142,12 +139,17 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 	default:
 		set.Host, set.HostValue = forward.HostFixed, string(c.Host)
 	}
-	content := int64(scope.Limits.RequestBody)
-	if content == 0 {
-		content = -1
+	t := scope.Timeouts.Over(c.Timeouts)
+	content := exchange.ContentLimits{
+		Bytes: int64(scope.Limits.RequestBody), MinRate: int64(scope.Limits.MinRate.Rate), MinRateAfter: time.Duration(scope.Limits.MinRate.After),
+	}
+	if content.Bytes == 0 {
+		content.Bytes = -1
 	}
 	return &forward.Forwarder{
-		Pool: p.Pool, Rules: forward.NewRules(set), Trust: b.snap.Trust, ContentBytesMax: content, Upgrades: scope.Forward.Upgrade,
+		Pool: p.Pool, Rules: forward.NewRules(set), Trust: b.snap.Trust, Content: content, Upgrades: scope.Forward.Upgrade,
+		Timeouts:        client.Timeouts{Connect: time.Duration(t.Connect), Response: time.Duration(t.Response), Idle: time.Duration(t.Idle)},
+		ExchangeTimeout: time.Duration(scope.Limits.ExchangeTimeout), EarlyHints: scope.Forward.EarlyHints,
 	}
 }
 

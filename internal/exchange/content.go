@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"io"
+	"time"
 
 	"sluice/internal/loop"
 )
@@ -33,6 +34,24 @@ type Spliced interface {
 	Rest() (from loop.Conn, n int64)
 	// Moved tells that so many bytes of the rest were moved, and the read error that stopped it. It returns the error as Next would.
 	Moved(n int64, err error) error
+}
+
+// ContentLimits bound what a client may send as content. The zero value allows nothing.
+type ContentLimits struct {
+	Bytes        int64         // in all; negative is no bound
+	MinRate      int64         // bytes per second that must come; 0 is no bound
+	MinRateAfter time.Duration // how long a client may be slower
+}
+
+// A Limited is Content that keeps to limits: beyond them Next fails with an *Error.
+type Limited interface {
+	Content
+	Limit(l ContentLimits)
+}
+
+// ContentTooLarge is the error of content above a limit (RFC 9110, section 15.5.14).
+func ContentTooLarge() *Error {
+	return &Error{Source: Downstream, Kind: KindHTTPRequestDenied, Status: 413, Limit: "limits.request_body", Op: "read request content: above the limit"}
 }
 
 // Bytes is Content that is already in memory.

@@ -67,8 +67,10 @@ type Error struct {
 	Retry  Retry
 	// Status is the status to answer with; 0 leaves it to the kind.
 	Status int
-	Op     string // what was being done: "read request head", "connect"
-	Err    error  // why; may be nil
+	// Limit is the config key of the limit that was reached: "limits.head"; empty if none was.
+	Limit string
+	Op    string // what was being done: "read request head", "connect"
+	Err   error  // why; may be nil
 }
 
 // Error returns "upstream connection_refused: connect: …". It can name an origin's address: for logs, never for a client.

@@ -27,6 +27,10 @@ type Exchange struct {
 	Err *Error
 	// Notes is what the steps leave for the log and for metrics.
 	Notes Notes
+	// Deadline is when the exchange must have ended, an instant of Driver.Now; 0 is never.
+	Deadline time.Duration
+	// Endpoint is what forward is trying; only forward and upstream look at it.
+	Endpoint any
 	// Driver runs the exchange's task: the clock, second tasks and offloaded work. Never nil.
 	Driver loop.Driver
 	// Scratch holds bytes made for this exchange: field values, rewritten paths. It is emptied by Reset.
@@ -130,12 +134,20 @@ func (x *Exchange) Own(block []byte) {
 	x.owns++
 }
 
+// By returns the earlier of at and the exchange's deadline; an instant of 0 is never.
+func (x *Exchange) By(at time.Duration) time.Duration {
+	if x.Deadline != 0 && (at == 0 || x.Deadline < at) {
+		return x.Deadline
+	}
+	return at
+}
+
 // Reset empties x for the next exchange. It keeps the memory of field lists and scratch.
 func (x *Exchange) Reset() {
 	x.Request.Reset()
 	x.Response.Reset()
 	x.Client = Client{}
-	x.Err = nil
+	x.Err, x.Deadline, x.Endpoint = nil, 0, nil
 	x.Notes = Notes{}
 	x.Scratch.Reset()
 	for i := range x.owns {

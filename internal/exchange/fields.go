@@ -45,7 +45,8 @@ func (f *Fields) Get(id Name) []byte {
 
 // Add appends a line with a known name.
 func (f *Fields) Add(id Name, value []byte) {
-	f.lines = append(f.lines, Field{id, spellings[id], value})
+	l := f.grow()
+	l.ID, l.Name, l.Value = id, spellings[id], value
 	f.known[id>>6] |= 1 << (id & 63)
 }
 
@@ -55,7 +56,19 @@ func (f *Fields) AddNamed(name, value []byte) {
 		f.Add(id, value)
 		return
 	}
-	f.lines = append(f.lines, Field{FieldOther, name, value})
+	l := f.grow()
+	l.ID, l.Name, l.Value = FieldOther, name, value
+}
+
+// grow appends a line and returns it, to be filled in place.
+func (f *Fields) grow() *Field {
+	n := len(f.lines)
+	if n < cap(f.lines) {
+		f.lines = f.lines[:n+1]
+	} else {
+		f.lines = append(f.lines, Field{})
+	}
+	return &f.lines[n]
 }
 
 // Set makes value the only line with that name: in the place of the first one, or at the end.

@@ -28,6 +28,8 @@ type Request struct {
 	Upgrade []byte
 	// ExpectContinue is true if the client waits for 100 (Continue) before it sends content (RFC 9110, section 10.1.1).
 	ExpectContinue bool
+	// EarlyHints lets interim responses other than 100 (Continue) through to the client.
+	EarlyHints bool
 }
 
 // Received is the request line as it came on the wire, for logs and for rules that must see what the client wrote.

@@ -232,11 +232,14 @@ func LookupName(name []byte) Name {
 
 // isSpelled reports whether name is spelling in any case. Equal bytes, the common case, are not folded.
 func isSpelled(name, spelling []byte) bool {
+	if string(name) == string(spelling) {
+		return true
+	}
 	if len(name) != len(spelling) {
 		return false
 	}
 	for i, c := range spelling {
-		if name[i] != c && lower(name[i]) != lower(c) {
+		if lower(name[i]) != lower(c) {
 			return false
 		}
 	}

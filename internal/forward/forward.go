@@ -3,11 +3,13 @@ package forward
 import (
 	"errors"
 	"io"
+	"time"
 
 	"sluice/internal/exchange"
 	"sluice/internal/loop"
 	"sluice/internal/upstream"
 	"sluice/internal/upstream/balance"
+	"sluice/internal/upstream/client"
 )
 
 // A Forwarder carries the exchanges of a route to a pool. It never changes.
@@ -15,14 +17,16 @@ type Forwarder struct {
 	Pool  *upstream.Pool
 	Rules *Rules
 	Trust *Trust
-	// ContentBytesMax bounds the content of a request; negative is no bound.
-	ContentBytesMax int64
+	// Content bounds the content of requests.
+	Content exchange.ContentLimits
+	// Timeouts bound how long an endpoint may take, ExchangeTimeout the whole exchange; 0 is no bound.
+	Timeouts        client.Timeouts
+	ExchangeTimeout time.Duration
+	// EarlyHints passes interim responses 103 on to clients of HTTP/1.1.
+	EarlyHints bool
 	// Upgrades are the protocols that a client may switch to, in lower case (RFC 9110, section 7.8).
 	Upgrades []string
 }
-
-// A limiter is content that can be told how much it may be.
-type limiter interface{ Limit(n int64) }
 
 // Admit decides whether the exchange may go on, and makes the request what the origin shall see of it. It is called before the filters.
 func (f *Forwarder) Admit(x *exchange.Exchange) error {
@@ -34,14 +38,18 @@ func (f *Forwarder) Admit(x *exchange.Exchange) error {
 	if verdict == exchange.Answered {
 		return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 502, Op: "forward request: Max-Forwards is used up"}
 	}
-	if r.Content != nil && f.ContentBytesMax >= 0 {
-		if r.Content.Length() > f.ContentBytesMax {
-			return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 413, Op: "request content: above the limit"}
+	if r.Content != nil {
+		if f.Content.Bytes >= 0 && r.Content.Length() > f.Content.Bytes {
+			return exchange.ContentTooLarge()
 		}
-		if c, ok := r.Content.(limiter); ok {
-			c.Limit(f.ContentBytesMax)
+		if c, ok := r.Content.(exchange.Limited); ok {
+			c.Limit(f.Content)
 		}
 	}
+	if f.ExchangeTimeout > 0 {
+		x.Deadline = x.Notes.Began + f.ExchangeTimeout
+	}
+	r.EarlyHints = f.EarlyHints
 	f.upgrade(r)
 	f.Rules.RequestFields(x)
 	return nil
@@ -66,7 +74,7 @@ func (f *Forwarder) upgrade(r *exchange.Request) {
 func (f *Forwarder) Do(x *exchange.Exchange) error {
 	var tried balance.Set
 	x.Notes.Pool = f.Pool.Name
-	last := &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindDestinationUnavailable, Op: "pick an endpoint"}
+	var last *exchange.Error
 	for x.Notes.Attempts < f.Pool.Attempts {
 		ep := f.Pool.Pick(x.Driver.ID(), &tried)
 		if ep == nil {
@@ -74,12 +82,15 @@ func (f *Forwarder) Do(x *exchange.Exchange) error {
 		}
 		err := f.attempt(x, ep)
 		if err == nil {
-			f.received(x, ep)
+			f.received(x)
 			return nil
 		}
 		if last = err; err.Retry == exchange.RetryNo {
 			break
 		}
+	}
+	if last == nil {
+		last = &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindDestinationUnavailable, Op: "pick an endpoint"}
 	}
 	return last
 }
@@ -87,14 +98,15 @@ func (f *Forwarder) Do(x *exchange.Exchange) error {
 // attempt tries one endpoint, and once more over a new connection if a kept one turned out to be dead and the request may be repeated.
 func (f *Forwarder) attempt(x *exchange.Exchange, ep *upstream.Endpoint) *exchange.Error {
 	x.Notes.Attempts++
-	x.Notes.Endpoint = ep.Address
+	x.Notes.Endpoint, x.Endpoint = ep.Address, ep
 	ep.Attempts.Add(1)
-	host := f.Rules.Host(x, ep.Host)
-	err := ep.Client.RoundTrip(x, host, false)
+	order := client.Order{Host: f.Rules.Host(x, ep.Host), Timeouts: f.Timeouts, Rules: f}
+	err := ep.Client.RoundTrip(x, &order)
 	if err != nil && err.Retry == exchange.RetryReused {
 		if x.Notes.Reused && idempotent(x.Request.Method) {
 			x.Response.Reset()
-			err = ep.Client.RoundTrip(x, host, true)
+			order.Fresh = true
+			err = ep.Client.RoundTrip(x, &order)
 		}
 		if err != nil && err.Retry == exchange.RetryReused {
 			err.Retry = exchange.RetryNo
@@ -118,9 +130,24 @@ func idempotent(method string) bool {
 	return false
 }
 
+// hop is how the endpoint that is being tried was spoken to.
+func (f *Forwarder) hop(x *exchange.Exchange) Hop {
+	ep := x.Endpoint.(*upstream.Endpoint)
+	return Hop{Scheme: "http", Host: f.Rules.Host(x, ep.Host), Name: ep.Name, Port: ep.Port, Address: ep.IP}
+}
+
+// Interim implements client.Rules.
+func (f *Forwarder) Interim(x *exchange.Exchange, fields *exchange.Fields) {
+	hop := f.hop(x)
+	f.Rules.InterimFields(x, fields, &hop)
+}
+
+// Trailers implements client.Rules.
+func (f *Forwarder) Trailers(fields *exchange.Fields) { f.Trust.Trailers(fields) }
+
 // received makes the response what the client may see of it.
-func (f *Forwarder) received(x *exchange.Exchange, ep *upstream.Endpoint) {
-	hop := Hop{Scheme: "http", Host: f.Rules.Host(x, ep.Host), Name: ep.Name, Port: ep.Port, Address: ep.IP}
+func (f *Forwarder) received(x *exchange.Exchange) {
+	hop := f.hop(x)
 	upgrade := x.Response.Fields.Get(exchange.FieldUpgrade)
 	f.Rules.ResponseFields(x, &hop)
 	if x.Response.Tunnel != nil {

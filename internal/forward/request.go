@@ -224,13 +224,26 @@ func (r *Rules) RequestFields(x *exchange.Exchange) {
 	}
 }
 
-// set makes value the only line with that name if it is wanted and not empty, and removes such lines otherwise.
+// set makes value the only line with that name if it is wanted and not empty, and removes such lines otherwise. The usual cases, no line and one line, move
+// no other.
 func set(f *exchange.Fields, id exchange.Name, value []byte, wanted bool) {
-	if wanted && len(value) > 0 {
+	switch {
+	case !f.Has(id):
+		if wanted && len(value) > 0 {
+			f.Add(id, value)
+		}
+	case !wanted || len(value) == 0:
+		f.Del(id)
+	case f.Count(id) > 1:
 		f.Set(id, value)
-		return
+	default:
+		for lines, i := f.Lines(), 0; i < len(lines); i++ {
+			if lines[i].ID == id {
+				lines[i].Value = value
+				return
+			}
+		}
 	}
-	f.Del(id)
 }
 
 // xForwardedFor appends the peer's address to the list of a trusted peer; else the list is the client's address.
@@ -285,7 +298,7 @@ func (r *Rules) forwarded(x *exchange.Exchange, peer netip.Addr, addr []byte) {
 			b = appendNode(append(b, ", for="...), peer)
 		}
 	}
-	f.Set(exchange.FieldForwarded, x.Scratch.Commit(b))
+	set(f, exchange.FieldForwarded, x.Scratch.Commit(b), true)
 }
 
 // appendClient appends the element of the hop that took the request from the client (RFC 7239, section 4); addr is the text of x.Client.Addr.

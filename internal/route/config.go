@@ -22,8 +22,8 @@ func compile(d *config.Decoder, c *config.Condition) Match {
 	m.Host = parseAll(d, c, "host", c.Host, ParseHost)
 	m.Path = parseAll(d, c, "path", c.Path, ParsePath)
 	for i, re := range c.PathRegexp {
-		if len(re.String()) > regexpBytesMax {
-			d.Errorf(place(c.Node, "path_regexp", i), "bad-pattern", "a path_regexp has at most %d bytes", regexpBytesMax)
+		if len(re.String()) > RegexpBytesMax {
+			d.Errorf(place(c.Node, "path_regexp", i), "bad-pattern", "a path_regexp has at most %d bytes", RegexpBytesMax)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {
@@ -72,8 +72,8 @@ func place(n *config.Node, key string, i int) *config.Node {
 	return value
 }
 
-// Place returns the node that p is about, in the match that the rule was compiled from: the path, or the match itself.
-func (p Problem) Place(m config.Match) *config.Node {
+// Place returns the node that p is about, in the match that its rule was compiled from: the path, or the match itself. It is nil if p is about a site.
+func Place(p Problem, m config.Match) *config.Node {
 	if p.Match < 0 || p.Match >= len(m) {
 		return nil
 	}

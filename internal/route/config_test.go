@@ -69,13 +69,13 @@ func TestAProblemKnowsItsPlace(t *testing.T) {
 	_, problems := Build([]Site{siteOf("*", Rule{all, &Route{}}, Rule{some, &Route{}})}, Fallbacks{})
 	var places []string
 	for _, p := range problems {
-		pos := p.Place(second).Pos
+		pos := Place(p, second).Pos
 		places = append(places, fmt.Sprintf("%d:%d", pos.Line, pos.Column))
 	}
 	if !slices.Equal(places, []string{"3:16", "4:11", "5:3"}) {
 		t.Errorf("%v %v", problems, places)
 	}
-	if p := problems[0]; p.By != 0 || p.Place(first) != nil {
+	if p := problems[0]; p.By != 0 || Place(p, first) != nil {
 		t.Errorf("%+v", p)
 	}
 }

@@ -10,8 +10,8 @@ import (
 // limit keeps one expression below half a millisecond. A longer path is refused by the rule that would have to ask, so that length passes no rule.
 const RegexpPathMax = 8 << 10
 
-// regexpBytesMax is the longest path_regexp, in bytes.
-const regexpBytesMax = 1000
+// RegexpBytesMax is the longest path_regexp, in bytes.
+const RegexpBytesMax = 1000
 
 // matchesRegexp holds for paths above the limit: the table answers for them.
 func matchesRegexp(expressions []*regexp.Regexp, path []byte) bool {

@@ -21,6 +21,8 @@ type Route struct {
 	Chain filter.Chain
 	// Forward gets a response when the filters continue. Never nil in a built snapshot; see Refusal for routes that lead nowhere.
 	Forward Forwarder
+	// Trace lets TRACE through, which is refused otherwise (RFC 9110, section 9.3.8).
+	Trace bool
 }
 
 // A Forwarder gets the final response of an exchange that no filter has answered: from an origin, or by saying why there is none.

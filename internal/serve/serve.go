@@ -9,6 +9,7 @@ import (
 
 	"sluice/internal/exchange"
 	"sluice/internal/forward"
+	"sluice/internal/route"
 	"sluice/internal/snapshot"
 )
 
@@ -26,7 +27,7 @@ func (s *Server) Exchange(x *exchange.Exchange) {
 	x.Notes.Site, x.Notes.Route = route.Site, route.Name
 
 	reached, verdict := 0, exchange.Answered
-	if err := admit(x, route.Forward); err != nil {
+	if err := admit(x, route); err != nil {
 		refuse(x, err)
 	} else {
 		reached, verdict = route.Chain.Request(x)
@@ -53,18 +54,13 @@ func (s *Server) Refuse(x *exchange.Exchange) {
 	send(x, snap)
 }
 
-// A forwarder is what admit needs of a route.Forwarder.
-type forwarder interface {
-	Admit(x *exchange.Exchange) error
-}
-
 // admit decides whether the request may go on at all, before any filter. TRACE would show a client what proxies add to its request, and CONNECT would make us an
 // open proxy (RFC 9110, sections 9.3.6 and 9.3.8).
-func admit(x *exchange.Exchange, f forwarder) error {
-	if m := x.Request.Method; m == "TRACE" || m == "CONNECT" {
+func admit(x *exchange.Exchange, r *route.Route) error {
+	if m := x.Request.Method; m == "TRACE" && !r.Trace || m == "CONNECT" {
 		return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 405, Op: "method " + m}
 	}
-	return f.Admit(x)
+	return r.Forward.Admit(x)
 }
 
 // send sends the response, whoever made it.

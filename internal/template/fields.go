@@ -33,6 +33,9 @@ func (l *ResponseLines) DecodeConfig(d *config.Decoder, n *config.Node) {
 }
 
 func decodeLines(d *config.Decoder, n *config.Node, kind Kind) []Line {
+	if n.IsOff() {
+		return nil
+	}
 	if n.Kind != config.Map {
 		d.Wrong(n, "a map of field names and values")
 		return nil

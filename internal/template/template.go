@@ -91,6 +91,7 @@ func Parse(kind Kind, text string, captures int) (*Template, error) {
 func Must(kind Kind, text string) *Template {
 	t, err := Parse(kind, text, 0)
 	if err != nil {
+		//style:allow panic a template of our own would be wrong
 		panic("template: " + text + ": " + err.Error())
 	}
 	return t

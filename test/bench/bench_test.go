@@ -27,7 +27,7 @@ func TestMeasuresRealProxies(t *testing.T) {
 			t.Skipf("%v (apt-get install nginx haproxy wrk util-linux)", err)
 		}
 	}
-	o, err := parseOptions(strings.Fields("-proxies nginx,haproxy -rounds 1 -duration 300ms -idle 1000 -workload 1k,upload,websocket,idle -json"))
+	o, err := parseOptions(strings.Fields("-proxies nginx,haproxy -rounds 1 -duration 500ms -idle 1000 -workload 1k,upload,websocket,idle -json"))
 	if err != nil {
 		t.Fatal(err)
 	}

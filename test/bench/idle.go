@@ -17,7 +17,7 @@ import (
 const idleWarmup = 200
 
 // idleSettle is how long a proxy may tidy up before we look at its memory.
-const idleSettle = time.Second
+const idleSettle = 500 * time.Millisecond
 
 // sampleIdle opens many connections that make one request each, one after the other, and then stay quiet. The value is what the proxy's memory
 // grew by, per connection. The kernel's memory of sockets is no part of it.

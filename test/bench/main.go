@@ -62,5 +62,8 @@ func measure(ctx context.Context, args []string) error {
 	}
 	defer b.close()
 	r, err := b.run(ctx)
+	if len(r.Tables) == 0 {
+		return err
+	}
 	return errors.Join(err, r.write(os.Stdout, o.format), r.faults())
 }

@@ -39,8 +39,8 @@ const (
 func parseOptions(args []string) (options, error) {
 	o := options{format: formatText}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.IntVar(&o.rounds, "rounds", 5, "turns of each proxy in each workload")
-	flags.DurationVar(&o.duration, "duration", 4*time.Second, "length of one measured run")
+	flags.IntVar(&o.rounds, "rounds", 7, "turns of each proxy in each workload")
+	flags.DurationVar(&o.duration, "duration", 3*time.Second, "length of one measured run")
 	names := flags.String("workload", "", "`names` or patterns with commas between (default all)")
 	proxies := flags.String("proxies", "sluice,nginx,haproxy", "`names` of the proxies, in the order of their turns")
 	asJSON := flags.Bool("json", false, "print the report as JSON")

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/template"
@@ -28,7 +29,7 @@ const filesMax = 40000
 type peerKind struct {
 	template string // of its configuration, in peers/
 	install  string // Debian's package; empty for Sluice
-	argv     func(binary, config string) []string
+	argv     func(binary, config string, workers int) []string
 	version  []string // arguments that make it tell its version
 }
 
@@ -36,8 +37,10 @@ type peerKind struct {
 func peerKinds() map[string]peerKind {
 	sluice := peerKind{
 		template: "sluice.yaml.tmpl",
-		argv:     func(binary, config string) []string { return []string{binary, "run", "--config", config} },
-		version:  []string{"version"},
+		argv: func(binary, config string, workers int) []string { // a loop for each processor that Go may use
+			return []string{"env", "GOMAXPROCS=" + strconv.Itoa(workers), binary, "run", "--config", config}
+		},
+		version: []string{"version"},
 	}
 	return map[string]peerKind{
 		"sluice": sluice,
@@ -45,13 +48,13 @@ func peerKinds() map[string]peerKind {
 		"nginx": {
 			template: "nginx.conf.tmpl",
 			install:  "nginx",
-			argv:     func(binary, config string) []string { return []string{binary, "-c", config} },
+			argv:     func(binary, config string, _ int) []string { return []string{binary, "-c", config} },
 			version:  []string{"-v"},
 		},
 		"haproxy": {
 			template: "haproxy.cfg.tmpl",
 			install:  "haproxy",
-			argv:     func(binary, config string) []string { return []string{binary, "-db", "-f", config} },
+			argv:     func(binary, config string, _ int) []string { return []string{binary, "-db", "-f", config} },
 			version:  []string{"-v"},
 		},
 	}
@@ -111,7 +114,7 @@ func (p peer) start(ctx context.Context, s setup, cores []int) (*child, error) {
 	if err := os.WriteFile(config, text, 0o644); err != nil {
 		return nil, err
 	}
-	c, err := startChild(p.name, s.Dir, cores, p.kind.argv(p.binary, config)...)
+	c, err := startChild(p.name, s.Dir, cores, p.kind.argv(p.binary, config, s.Workers)...)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +198,7 @@ func findPeers(ctx context.Context, o options, dir string) ([]peer, error) {
 	}
 	for i := range peers {
 		if peers[i].binary == "" {
-			peers[i].binary = filepath.Join(dir, "sluice")
+			peers[i].binary = filepath.Join(dir, "sluice.built")
 			if err := buildSluice(ctx, peers[i].binary); err != nil {
 				return nil, err
 			}

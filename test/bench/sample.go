@@ -36,8 +36,25 @@ func (p runningPeer) read() (reading, error) {
 	return reading{proxy, origin, all, time.Now()}, errors.Join(errProxy, errOrigin, errMachine)
 }
 
-// sample measures one proxy once.
+// errNothing is the error of a run in which no request was answered. It happens where others take the cores away for its whole length.
+var errNothing = errors.New("nothing to measure (is the machine busy?)")
+
+// sampleTries is how often a run is made that finds nothing to measure.
+const sampleTries = 4
+
+// sample measures one proxy until there is something to measure.
 func (b *bench) sample(ctx context.Context, w workload, p runningPeer, round int) (sample, error) {
+	for try := 1; ; try++ {
+		s, err := b.sampleOnce(ctx, w, p, round)
+		if try == sampleTries || !errors.Is(err, errNothing) {
+			return s, err
+		}
+		progress("%s, %s: again: %v", w.name, p.name, err)
+	}
+}
+
+// sampleOnce measures one proxy once.
+func (b *bench) sampleOnce(ctx context.Context, w workload, p runningPeer, round int) (sample, error) {
 	if w.kind == idle {
 		return b.sampleIdle(ctx, w, p, round)
 	}
@@ -69,7 +86,7 @@ func (b *bench) sample(ctx context.Context, w workload, p runningPeer, round int
 func newSample(l load, before, after reading) (sample, error) {
 	cpu := after.proxy.cpu - before.proxy.cpu
 	if l.Requests == 0 || l.Elapsed <= 0 || cpu <= 0 {
-		return sample{}, fmt.Errorf("nothing to measure: %d requests in %s, %s of CPU time, %d faults (is the machine busy?)", l.Requests, l.Elapsed, cpu, l.Faults)
+		return sample{}, fmt.Errorf("%w: %d requests in %s, %s of CPU time, %d faults", errNothing, l.Requests, l.Elapsed, cpu, l.Faults)
 	}
 	ours := cpu + after.origin.cpu - before.origin.cpu + l.CPU
 	others := (after.machine - before.machine - ours).Seconds() / after.at.Sub(before.at).Seconds()

@@ -39,8 +39,8 @@ func allWorkloads() []workload {
 		{name: "websocket", title: "WebSocket echo of 64 to 125 bytes, 64 connections", kind: messages, connections: 64, workers: 1, ratioMax: 1},
 		{name: "close", title: "1 KiB, a connection for each request, 64 at a time", content: 1 << 10, header: "Connection: close", connections: 64, workers: 1},
 		{name: "idle", title: "memory of an idle connection after one request", kind: idle, content: 1 << 10, workers: 1, valueMax: 0.6},
-		{name: "two-1k", title: "two workers, 1 KiB, 64 connections", content: 1 << 10, connections: 64, workers: 2, ratioMax: 1},
-		{name: "two-1k-1000", title: "two workers, 1 KiB, 1,000 connections", content: 1 << 10, connections: 1000, workers: 2, ratioMax: 1},
+		{name: "two-1k", title: "two workers, cores shared with the load, 1 KiB, 64 connections", content: 1 << 10, connections: 64, workers: 2, ratioMax: 1},
+		{name: "two-1k-1000", title: "two workers, cores shared with the load, 1 KiB, 1,000 connections", content: 1 << 10, connections: 1000, workers: 2, ratioMax: 1},
 	}
 }
 
@@ -57,7 +57,7 @@ func (w workload) onTwo() workload {
 	if w.workers > 1 {
 		return w
 	}
-	w.name, w.title, w.workers, w.ratioMax = "two-"+w.name, "two workers, "+w.title, 2, 0
+	w.name, w.title, w.workers, w.ratioMax = "two-"+w.name, "two workers, cores shared with the load, "+w.title, 2, 0
 	return w
 }
 

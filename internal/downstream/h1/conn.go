@@ -25,6 +25,13 @@ type conn struct {
 
 // Serve implements loop.Handler: exchanges until the connection is quiet or has ended.
 func (c *conn) Serve() {
+	defer func() {
+		if r := recover(); r != nil { // the driver logs it; the connection must not be left open, or counted, for ever
+			c.raw.Reset()
+			c.close()
+			panic(r)
+		}
+	}()
 	for c.awaitRequest() {
 		c.exchange()
 	}
@@ -152,7 +159,9 @@ func (c *conn) readHead(a *active, set *Settings) *exchange.Error {
 		scanned = max(len(received)-3, 0)
 		if err := c.readMore(set); err != nil {
 			if loop.IsTimeout(err) {
-				return faulty(408, err)
+				e := faulty(408, err) // RFC 9110, section 15.5.9
+				e.Kind, e.Limit = exchange.KindConnectionReadTimeout, "limits.head_timeout"
+				return e
 			}
 			return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Op: "read request head", Err: err}
 		}

@@ -19,7 +19,7 @@ type content struct {
 	settings *Settings
 	framing  wire.Framing
 	left     int64 // of FramedLength: bytes not read yet
-	limit    int64 // bytes that may come; -1 is no bound
+	limits   exchange.ContentLimits
 	chunks   wire.Chunks
 	block    []byte // block[from:to] is read and not decoded
 	from, to int
@@ -35,7 +35,8 @@ type content struct {
 func (b *content) begin(c *conn, a *active, set *Settings) {
 	b.conn, b.x, b.settings = c, &a.x, set
 	b.framing = a.head.Framing()
-	b.left, b.limit = b.framing.Length, -1
+	b.left = b.framing.Length
+	b.limits = exchange.ContentLimits{Bytes: -1, MinRate: set.MinRate, MinRateAfter: set.MinRateAfter}
 	b.from, b.to = 0, 0
 	b.ended = b.framing.Kind == wire.FramedNone || b.framing.Kind == wire.FramedLength && b.left == 0
 	b.failed = nil
@@ -65,8 +66,8 @@ func (b *content) AtHand() ([]byte, bool) {
 	return c.block[c.from : c.from+int(n)], n == b.left
 }
 
-// Limit makes content above n bytes an error with status 413 (RFC 9110, section 15.5.14). A negative n is no bound.
-func (b *content) Limit(n int64) { b.limit = n }
+// Limit implements exchange.Limited.
+func (b *content) Limit(l exchange.ContentLimits) { b.limits = l }
 
 // Next implements exchange.Content.
 func (b *content) Next() ([]byte, error) {
@@ -79,8 +80,8 @@ func (b *content) Next() ([]byte, error) {
 		}
 		if len(piece) > 0 {
 			b.x.Notes.ContentIn += int64(len(piece))
-			if b.limit >= 0 && b.x.Notes.ContentIn > b.limit {
-				b.failed = &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 413, Op: "read request content: above the limit"}
+			if b.limits.Bytes >= 0 && b.x.Notes.ContentIn > b.limits.Bytes {
+				b.failed = exchange.ContentTooLarge()
 				break
 			}
 			return piece, nil
@@ -143,7 +144,7 @@ func (b *content) fill() *exchange.Error {
 	}
 	b.to = n
 	b.rate += int64(n)
-	if after := b.settings.MinRateAfter; b.rate >= b.settings.MinRate*int64(after/time.Second) {
+	if b.rate >= int64(b.limits.MinRateAfter.Seconds()*float64(b.limits.MinRate)) {
 		b.rate, b.waited = 0, 0
 	}
 	return nil
@@ -155,9 +156,10 @@ func (b *content) await() *exchange.Error {
 	d := b.conn.raw.Driver()
 	began := d.Now()
 	by := time.Duration(0)
-	if b.settings.MinRate > 0 && !b.exempt.Load() {
-		by = began + max(b.settings.MinRateAfter-b.waited, 1)
+	if b.limits.MinRate > 0 && !b.exempt.Load() {
+		by = began + max(b.limits.MinRateAfter-b.waited, 1)
 	}
+	by = b.x.By(by)
 	if b.stopped.Load() {
 		by = 1
 	}
@@ -174,7 +176,7 @@ func (b *content) await() *exchange.Error {
 func (b *content) broken(err error) *exchange.Error {
 	e := &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Status: 400, Op: "read request content", Err: err}
 	if loop.IsTimeout(err) {
-		e.Kind, e.Status = exchange.KindConnectionReadTimeout, 408 // RFC 9110, section 15.5.9
+		e.Kind, e.Status, e.Limit = exchange.KindConnectionReadTimeout, 408, "limits.min_rate" // RFC 9110, section 15.5.9
 	}
 	if err == io.EOF {
 		e.Err = io.ErrUnexpectedEOF

@@ -33,7 +33,7 @@ var _ exchange.Sender = (*sender)(nil)
 // SendInterim implements exchange.Sender. HTTP/1.0 clients know no interim responses (RFC 9110, section 15.2).
 func (s *sender) SendInterim(status int, f *exchange.Fields) error {
 	r := &s.x.Request
-	if s.head == nil || s.head.Minor == 0 || status == 100 && !r.ExpectContinue || status != 100 && !s.settings.Interim {
+	if s.head == nil || s.head.Minor == 0 || status == 100 && !r.ExpectContinue || status != 100 && !r.EarlyHints {
 		return nil
 	}
 	if status == 100 {
@@ -172,7 +172,7 @@ func (s *sender) splice(r *exchange.Response) error {
 		return nil
 	}
 	c := s.conn.raw
-	c.WriteBy(s.settings.sendBy(c.Driver().Now(), int(min(n, 1<<30))))
+	c.WriteBy(s.x.By(s.settings.sendBy(c.Driver().Now(), int(min(n, 1<<30)))))
 	moved, _, fromSource, err := c.Splice(from, n)
 	s.x.Notes.ContentOut += moved
 	if fromSource || err == nil {
@@ -230,7 +230,7 @@ func (s *sender) write(a, b []byte) error {
 		return nil
 	}
 	c := s.conn.raw
-	c.WriteBy(s.settings.sendBy(c.Driver().Now(), len(a)+len(b)))
+	c.WriteBy(s.x.By(s.settings.sendBy(c.Driver().Now(), len(a)+len(b))))
 	if _, err := c.Writev(a, b); err != nil {
 		return gone(err)
 	}

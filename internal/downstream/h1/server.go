@@ -43,8 +43,6 @@ type Settings struct {
 	TunnelIdle time.Duration
 	// Exchanges is how many exchanges a connection may carry; 0 is no bound.
 	Exchanges int
-	// Interim lets interim responses other than 100 through. Off by default: common clients take them for the final one.
-	Interim bool
 	// HTTPS says that the connection is encrypted.
 	HTTPS bool
 }

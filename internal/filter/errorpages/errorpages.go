@@ -110,7 +110,8 @@ func (p *Page) ValidateConfig(d *config.Decoder, n *config.Node) {
 	}
 }
 
-// ReadFiles fills in the content of files. read gets the node with the name, as it is written in the file of its position; what can't be read is reported there.
+// ReadFiles fills in the content of files. read gets the node with the name, which is relative to the file of the node's position; what can't be read is
+// reported there.
 func (c *Config) ReadFiles(d *config.Decoder, read func(name *config.Node) ([]byte, error)) {
 	for key, p := range c.Pages {
 		if p.File == nil {
@@ -207,7 +208,7 @@ func (p *pages) takes(x *exchange.Exchange) bool {
 	if x.Response.Origin {
 		return p.intercept
 	}
-	return x.Err != nil || x.Response.Content == nil
+	return x.Err != nil || x.Response.Content == nil || x.Response.Content.Length() == 0
 }
 
 // fill makes p the response's content.
@@ -231,8 +232,9 @@ func (p *page) fill(x *exchange.Exchange) {
 // describesContent reports whether a field is about the content that was replaced.
 func describesContent(l *exchange.Field) bool {
 	switch l.ID {
-	case exchange.FieldContentType, exchange.FieldContentEncoding, exchange.FieldContentLanguage, exchange.FieldContentLength, exchange.FieldContentLocation,
-		exchange.FieldContentRange, exchange.FieldContentDisposition, exchange.FieldETag, exchange.FieldLastModified, exchange.FieldAcceptRanges, exchange.FieldTrailer:
+	case exchange.FieldContentType, exchange.FieldContentEncoding, exchange.FieldContentLanguage, exchange.FieldContentLength,
+		exchange.FieldContentLocation, exchange.FieldContentRange, exchange.FieldContentDisposition, exchange.FieldETag, exchange.FieldLastModified,
+		exchange.FieldAcceptRanges, exchange.FieldTrailer:
 		return true
 	case exchange.FieldOther:
 		for _, name := range [...]string{"Content-Digest", "Repr-Digest", "Digest", "Content-MD5"} {

@@ -1,4 +1,6 @@
 // Package filtertest helps the tests of features: it decodes their settings from YAML, as build does, and reads the examples of their documentation.
+//
+// A feature's own test makes the filter and runs its phases on an exchange of exchangetest; nothing here knows a feature. Not for programs.
 package filtertest
 
 import (
@@ -48,6 +50,22 @@ func Refuses[T any](t *testing.T, texts map[string]string) {
 	}
 }
 
+// Fuzz decodes what the fuzzer makes of the seeds as a T, and wants create to accept what decoding does not complain of.
+func Fuzz[T any](f *testing.F, create func(T) error, seeds ...string) {
+	for _, seed := range seeds {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		value, wrong := Decode[T](text)
+		if len(wrong) > 0 {
+			return
+		}
+		if err := create(value); err != nil {
+			t.Fatalf("%q is decoded without a word, and can't be built: %v", text, err)
+		}
+	})
+}
+
 // Examples returns the YAML blocks of README.md in the test's folder. There must be one.
 func Examples(t testing.TB) []string {
 	t.Helper()
@@ -57,7 +75,7 @@ func Examples(t testing.TB) []string {
 	}
 	var examples []string
 	for i, block := range strings.Split(string(text), "```") {
-		if yaml, ok := strings.CutPrefix(block, "yaml\n"); ok && i%2 == 1 {
+		if yaml, ok := strings.CutPrefix(block, "yaml fragment\n"); ok && i%2 == 1 {
 			examples = append(examples, yaml)
 		}
 	}

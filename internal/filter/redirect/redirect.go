@@ -86,7 +86,6 @@ func (r *redirector) Request(x *exchange.Exchange) exchange.Verdict {
 	}
 	to := r.To.ValueOf(x, captures)
 	x.Respond(r.Status, "", nil)
-	x.Response.Content = nil
 	x.Response.Fields.Add(exchange.FieldLocation, to)
 	return exchange.Answered
 }

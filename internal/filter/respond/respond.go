@@ -76,9 +76,6 @@ func (r *responder) Name() string { return Name }
 // Request answers.
 func (r *responder) Request(x *exchange.Exchange) exchange.Verdict {
 	x.Respond(r.status, r.contentType, r.body)
-	if len(r.body) == 0 {
-		x.Response.Content = nil
-	}
 	for i := range r.lines {
 		r.lines[i].Set(&x.Response.Fields, x)
 	}

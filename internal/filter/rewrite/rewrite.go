@@ -152,7 +152,6 @@ func (r *rewriter) Request(x *exchange.Exchange) exchange.Verdict {
 	path, err := r.template(x)
 	if err != nil {
 		x.Respond(400, "", nil)
-		x.Response.Content = nil
 		x.Err = &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestError, Status: 400, Op: "rewrite path", Err: err}
 		return exchange.Answered
 	}

@@ -1,6 +1,9 @@
 package accesslog
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
 
 // cutMark ends a value that was longer than its limit.
 const cutMark = "…"
@@ -22,6 +25,41 @@ func fillPlain() (t [256]bool) {
 // Invalid UTF-8 becomes \ufffd. Beyond what JSON asks for it escapes what could act on the terminal that a log is read in: DEL, C1 controls, line
 // separators and marks that turn the direction of text.
 func appendEscaped[T []byte | string](dst []byte, s T, end int) ([]byte, bool) {
+	if start := len(dst); len(s) <= end-start {
+		dst = append(dst, s...)
+		if isPlain(dst[start:]) {
+			return dst, true
+		}
+		dst = dst[:start]
+	}
+	return appendSlowly(dst, s, end)
+}
+
+// isPlain reports whether all bytes of s stand for themselves: eight at a time, since nearly all strings are so. BenchmarkAppendLine.
+func isPlain(s []byte) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	for ; len(s) >= 8; s = s[8:] {
+		w := binary.LittleEndian.Uint64(s)
+		quote, backslash := w^ones*'"', w^ones*'\\'
+		// A byte's high bit is set in: w if it is not ASCII, w+1 if it is DEL, w-0x20 if it is a control, x-1 if x is 0. A borrow can set the bit
+		// of a byte above one that was found, and of no other.
+		if (w|(w+ones)|(w-ones*' ')&^w|(quote-ones)&^quote|(backslash-ones)&^backslash)&highs != 0 {
+			return false
+		}
+	}
+	for _, c := range s {
+		if !plain[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// appendSlowly is appendEscaped for any s, byte by byte.
+func appendSlowly[T []byte | string](dst []byte, s T, end int) ([]byte, bool) {
 	for len(s) > 0 {
 		n := 0
 		for n < len(s) && plain[s[n]] {

@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/netip"
 	"strings"
@@ -146,11 +147,12 @@ func TestEscapesWhatCouldEndAStringOrActOnATerminal(t *testing.T) {
 }
 
 func TestLongValuesAreCutBetweenCharacters(t *testing.T) {
-	for _, in := range []string{strings.Repeat("x", 100_000), strings.Repeat("\x01", 100_000), strings.Repeat("漢", 100_000), strings.Repeat("a=1&token=b&", 10_000)} {
+	for _, part := range []string{"x", "\x01", "漢", "a=1&token=b&", "a&", "//a@"} {
+		in := strings.Repeat(part, 100_000/len(part))
 		x := newExchange()
 		x.Request.Received.Target = []byte(in + "?" + in)
 		x.Request.Method = in
-		x.Request.Host = []byte(in)
+		x.Request.Host = []byte(strings.ReplaceAll(in, "@", "."))
 		x.Notes.Site, x.Notes.Route, x.Notes.Pool, x.Notes.Endpoint = in, in, in, in
 		x.Err = &exchange.Error{Kind: exchange.Kind(in), Op: in}
 		x.Request.Received.Version, x.Request.Scheme = in, in
@@ -165,6 +167,22 @@ func TestLongValuesAreCutBetweenCharacters(t *testing.T) {
 		for _, key := range []string{"method", "host", "path", "query", "site", "user_agent", "referer", "request_id"} {
 			if v, _ := m[key].(string); !strings.HasSuffix(v, cutMark) || strings.Contains(v, "\uFFFD") {
 				t.Errorf("%s ends with %q", key, v[max(0, len(v)-20):])
+			}
+		}
+	}
+}
+
+func TestFastEscapingAgreesWithTheSlowOne(t *testing.T) {
+	for c := range 256 {
+		for _, size := range []int{1, 8, 11, 16} {
+			for at := range size {
+				in := bytes.Repeat([]byte("~"), size)
+				in[at] = byte(c)
+				got, ok := appendEscaped([]byte("<"), in, 1000)
+				want, wantOK := appendSlowly([]byte("<"), in, 1000)
+				if string(got) != string(want) || ok != wantOK {
+					t.Fatalf("%q: fast %q, slow %q", in, got, want)
+				}
 			}
 		}
 	}

@@ -142,13 +142,15 @@ func (s *scan) stepSlash(i, next int) int {
 
 func (s *scan) begin(i int) { s.word, s.segment, s.quoted = i, i, i }
 
-// endWord hides the word that ends at i if it has the shape of a secret.
+// endWord hides the word that ends at i, or its last segment, if it has the shape of a secret.
 func (s *scan) endWord(i int) {
 	word := max(s.word, s.out) // a segment of it may be hidden already
-	if w := s.src[word:i]; isToken(w) || s.query && looksRandom(w) {
-		s.replace(word, i)
-	} else if s.segment != s.word && isToken(s.src[s.segment:i]) {
-		s.replace(s.segment, i)
+	if i-word >= tokenBytesMin {
+		if w := s.src[word:i]; isToken(w) || s.query && looksRandom(w) {
+			s.replace(word, i)
+		} else if s.segment > word && isToken(s.src[s.segment:i]) {
+			s.replace(s.segment, i)
+		}
 	}
 	if i-s.out > s.end-len(s.dst) {
 		s.emit(i) // does not fit in: no need to read on

@@ -103,9 +103,15 @@ func TestHidesURLsWithinURLs(t *testing.T) {
 func TestHidesValuesThatLookLikeSecrets(t *testing.T) {
 	for _, v := range []string{
 		jwt, apiKey, "AKIAIOSFODNN7EXAMPLE", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "xoxb-123456789012-abcdefghijkl", "glpat-abcdefghij0123456789",
-		"d41d8cd98f00b204e9800998ecf8427e", "wJalrXUtnFEMI%2FK7MDENG%2FbPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "Zk9xQ2h3T1d4M2p5N1ZrR2Jz", "q7Rz-T3mW_x9Lk2VbN8cYp4D",
+		"d41d8cd98f00b204e9800998ecf8427e", "wJalrXUtnFEMI%2FK7MDENG%2FbPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+		"Zk9xQ2h3T1d4M2p5N1ZrR2Jz", "q7Rz-T3mW_x9Lk2VbN8cYp4D",
 	} {
-		for in, want := range map[string]string{"x=" + v: "x=REDACTED", v: "REDACTED", "a=1&x=" + v + "&b=2": "a=1&x=REDACTED&b=2", v + "=1": "REDACTED=1"} {
+		for in, want := range map[string]string{
+			v:                     "REDACTED",
+			v + "=1":              "REDACTED=1",
+			"x=" + v:              "x=REDACTED",
+			"a=1&x=" + v + "&b=2": "a=1&x=REDACTED&b=2",
+		} {
 			if got := hidden(in, true); got != want {
 				t.Errorf("%s became %s", in, got)
 			}

@@ -21,15 +21,32 @@ type Dialer interface {
 	Dial(d loop.Driver, by time.Duration) (loop.Conn, error)
 }
 
+// Timeouts bound how long an endpoint may take. 0 is no bound.
+type Timeouts struct {
+	Connect  time.Duration // until a connection is open, with the wait for a free slot
+	Response time.Duration // from the end of the request until the head of the final response is whole
+	Idle     time.Duration // until the next bytes of a response's content
+}
+
+// Rules is what forward does to the parts of messages that only the client sees pass. Its methods must not wait.
+type Rules interface {
+	// Interim makes the fields of an interim response what the client may see.
+	Interim(x *exchange.Exchange, f *exchange.Fields)
+	// Trailers does that for a trailer section, either way.
+	Trailers(f *exchange.Fields)
+}
+
+// An Order says how one attempt is to be made.
+type Order struct {
+	Host     []byte // the Host that the endpoint gets
+	Fresh    bool   // over a new connection: an idle one has failed just before
+	Timeouts Timeouts
+	Rules    Rules
+}
+
 // Settings are the limits of the connections to an endpoint. They do not change.
 type Settings struct {
 	Wire wire.Limits
-	// ConnectTimeout bounds how long a connection may take to open, and to wait for a free slot.
-	ConnectTimeout time.Duration
-	// ResponseTimeout bounds the time from the end of the request until the head of the final response is whole.
-	ResponseTimeout time.Duration
-	// ReadTimeout bounds the wait for the next bytes of a response's content.
-	ReadTimeout time.Duration
 	// SendTimeout bounds how long an origin may take nothing of a request.
 	SendTimeout time.Duration
 	// IdleTimeout bounds how long a connection is kept unused; IdleMax how many are kept for each loop. 0 keeps none.
@@ -167,13 +184,13 @@ func (h *H1) CloseIdle() {
 	}
 }
 
-// connect returns a connection for one exchange: an idle one, or a new one if none is alive or fresh wants it. reused tells which.
-func (h *H1) connect(x *exchange.Exchange, fresh bool) (c *conn, reused bool, err *exchange.Error) {
+// connect returns a connection for one exchange: an idle one, or a new one if none is alive or the order wants it. reused tells which.
+func (h *H1) connect(x *exchange.Exchange, o *Order) (c *conn, reused bool, err *exchange.Error) {
 	d := x.Driver
 	set := h.settings.Load()
-	by := d.Now() + set.ConnectTimeout
+	by := x.By(after(d.Now(), o.Timeouts.Connect))
 	for {
-		if !fresh {
+		if !o.Fresh {
 			if c := h.take(d); c != nil {
 				return c, true, nil
 			}
@@ -191,4 +208,12 @@ func (h *H1) connect(x *exchange.Exchange, fresh bool) (c *conn, reused bool, er
 		return nil, false, dialError(dialErr)
 	}
 	return newConn(h, raw), false, nil
+}
+
+// after returns the instant that is so long after now; 0, which is never, for a timeout of 0.
+func after(now, timeout time.Duration) time.Duration {
+	if timeout == 0 {
+		return 0
+	}
+	return now + timeout
 }

@@ -26,6 +26,8 @@ type conn struct {
 
 	x        *exchange.Exchange
 	settings *Settings
+	timeouts Timeouts
+	rules    Rules
 	head     wire.ResponseHead
 	block    []byte // block[from:to] is read and not consumed
 	from, to int
@@ -122,17 +124,17 @@ func (c *conn) fill(n int) error {
 	return err
 }
 
-// RoundTrip sends x.Request to the endpoint with the given Host and fills x.Response. fresh wants a new connection: an idle one has failed just before.
+// RoundTrip sends x.Request to the endpoint and fills x.Response. o is read and not kept.
 // On an error x.Response is empty; the error says whether another attempt is safe.
-func (h *H1) RoundTrip(x *exchange.Exchange, host []byte, fresh bool) *exchange.Error {
-	c, reused, err := h.connect(x, fresh)
+func (h *H1) RoundTrip(x *exchange.Exchange, o *Order) *exchange.Error {
+	c, reused, err := h.connect(x, o)
 	if err != nil {
 		return err
 	}
 	x.Notes.Reused = reused
-	c.x, c.settings = x, h.settings.Load()
+	c.x, c.settings, c.timeouts, c.rules = x, h.settings.Load(), o.Timeouts, o.Rules
 	c.raw.Watch(x.Client.Conn)
-	if err := c.send(host); err != nil {
+	if err := c.send(o.Host); err != nil {
 		c.close()
 		return err
 	}
@@ -157,7 +159,7 @@ func (c *conn) send(host []byte) *exchange.Error {
 
 	c.pump.begin(framing)
 	piece, whole := c.pump.atHand()
-	c.raw.WriteBy(c.raw.Driver().Now() + c.settings.SendTimeout)
+	c.raw.WriteBy(c.sendBy())
 	_, err := c.raw.Writev(out, piece)
 	c.raw.Driver().Buffers().Put(block)
 	if err != nil {
@@ -184,7 +186,7 @@ func requestFraming(r *exchange.Request) wire.Framing {
 func (c *conn) receive(reused bool) *exchange.Error {
 	r := &c.x.Response
 	for {
-		c.raw.ReadBy(c.headDeadline())
+		c.raw.ReadBy(c.responseBy())
 		if err := c.readHead(reused); err != nil {
 			return err
 		}
@@ -192,6 +194,7 @@ func (c *conn) receive(reused bool) *exchange.Error {
 		if c.head.Status >= 200 || c.head.Status == 101 {
 			break
 		}
+		c.rules.Interim(c.x, &r.Fields)
 		if err := c.x.Sender().SendInterim(c.head.Status, &r.Fields); err != nil {
 			return asError(err, "send interim response")
 		}
@@ -200,7 +203,7 @@ func (c *conn) receive(reused bool) *exchange.Error {
 	c.pump.answered()
 	c.x.Notes.ResponseBegan = c.raw.Driver().Now()
 	r.Status, r.Reason, r.Origin = c.head.Status, c.head.Reason, true
-	c.raw.ReadBy(c.raw.Driver().Now() + c.settings.ReadTimeout)
+	c.raw.ReadBy(c.idleBy())
 	if c.head.Status == 101 {
 		return c.upgrade()
 	}
@@ -213,12 +216,18 @@ func (c *conn) receive(reused bool) *exchange.Error {
 	return nil
 }
 
-// headDeadline is when the response's head must be whole. While the request is still being sent there is none: the pump has its own.
-func (c *conn) headDeadline() time.Duration {
-	if c.settings.ResponseTimeout == 0 || !c.pump.finished() {
-		return 0
+// responseBy is when the response's head must be whole. While the request is still being sent only the exchange's deadline holds: the pump has its own.
+func (c *conn) responseBy() time.Duration {
+	if !c.pump.finished() {
+		return c.x.Deadline
 	}
-	return c.raw.Driver().Now() + c.settings.ResponseTimeout
+	return c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response))
+}
+
+// idleBy is when the next bytes of the response must be there, sendBy when what is being sent must have been taken.
+func (c *conn) idleBy() time.Duration { return c.x.By(after(c.raw.Driver().Now(), c.timeouts.Idle)) }
+func (c *conn) sendBy() time.Duration {
+	return c.x.By(after(c.raw.Driver().Now(), c.settings.SendTimeout))
 }
 
 // readHead reads one head into c.head and the response's fields.
@@ -230,7 +239,7 @@ func (c *conn) readHead(reused bool) *exchange.Error {
 			if end := wire.HeadEnd(received, scanned); scanned == 0 || end > 0 || len(received) >= c.settings.Wire.HeadBytes {
 				n, err := wire.ParseResponse(received, &c.settings.Wire, &c.head, &c.x.Response.Fields)
 				if err != nil {
-					return &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindHTTPProtocolError, Op: "read response head", Err: err}
+					return &exchange.Error{Source: exchange.Upstream, Kind: err.ResponseKind, Status: 502, Op: "read response head", Err: err}
 				}
 				if n > 0 {
 					c.from += n

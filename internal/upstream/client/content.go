@@ -87,7 +87,9 @@ func (b *content) decode() ([]byte, *wire.SyntaxError) {
 	case wire.FramedChunked:
 		piece, n, done, err := b.chunks.Next(c.block[c.from:c.to])
 		c.from += n
-		b.ended = done
+		if b.ended = done; done {
+			c.rules.Trailers(&c.x.Response.Trailers)
+		}
 		return piece, err
 	case wire.FramedLength:
 		n := int(min(int64(c.to-c.from), b.left))
@@ -105,7 +107,7 @@ func (b *content) decode() ([]byte, *wire.SyntaxError) {
 // fill reads more.
 func (b *content) fill() error {
 	c := b.conn
-	c.raw.ReadBy(c.raw.Driver().Now() + c.settings.ReadTimeout)
+	c.raw.ReadBy(c.idleBy())
 	size := buf.Large
 	if b.framing.Kind == wire.FramedLength && b.left < int64(size) {
 		size = int(b.left)
@@ -174,7 +176,7 @@ func (b *content) Rest() (loop.Conn, int64) {
 	if b.over || b.ended || b.framing.Kind != wire.FramedLength || c.from < c.to || len(b.piece) > 0 {
 		return nil, 0
 	}
-	c.raw.ReadBy(c.raw.Driver().Now() + c.settings.ReadTimeout)
+	c.raw.ReadBy(c.idleBy())
 	return c.raw, b.left
 }
 

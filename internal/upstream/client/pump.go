@@ -17,7 +17,7 @@ type pump struct {
 	task    func() // run, bound once
 	source  exchange.Content
 	framing wire.Framing
-	skip    int // bytes of the first piece that went with the head
+	skip    int  // bytes of the first piece that went with the head
 	taken   bool // content was consumed: the request can't be sent again
 	active  bool // the task was started and has not been joined
 	whole   bool // all of the content went with the head; it is consumed when the response begins
@@ -88,7 +88,7 @@ func (p *pump) send() *exchange.Error {
 		if p.framing.Kind == wire.FramedChunked {
 			frame = wire.AppendChunkStart(frame, len(piece))
 		}
-		c.raw.WriteBy(d.Now() + c.settings.SendTimeout)
+		c.raw.WriteBy(c.sendBy())
 		if _, err := c.raw.Writev(frame, piece); err != nil {
 			return nil
 		}
@@ -102,14 +102,13 @@ func (p *pump) send() *exchange.Error {
 func (p *pump) end(frame []byte) *exchange.Error {
 	c := p.conn
 	if p.framing.Kind == wire.FramedChunked {
-		c.raw.WriteBy(c.raw.Driver().Now() + c.settings.SendTimeout)
+		c.rules.Trailers(&c.x.Request.Trailers)
+		c.raw.WriteBy(c.sendBy())
 		if _, err := c.raw.Write(wire.AppendLastChunk(frame, &c.x.Request.Trailers)); err != nil {
 			return nil
 		}
 	}
-	if c.settings.ResponseTimeout > 0 {
-		c.raw.ReadBy(c.raw.Driver().Now() + c.settings.ResponseTimeout)
-	}
+	c.raw.ReadBy(c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response)))
 	return nil
 }
 

@@ -87,7 +87,7 @@ func TestAppendsChunks(t *testing.T) {
 	}
 }
 
-func TestPhrases(t *testing.T) {
+func TestPhrasesAreTheRegisteredOnes(t *testing.T) {
 	for status, want := range map[int]string{100: "Continue", 200: "OK", 413: "Content Too Large", 511: "Network Authentication Required", 299: "", -1: "", 600: "", 999: ""} {
 		if got := Phrase(status); got != want {
 			t.Errorf("%d: %q", status, got)

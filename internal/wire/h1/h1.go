@@ -79,27 +79,32 @@ func (h *Hop) finish(f *exchange.Fields) *SyntaxError {
 
 // contentLength takes in a Content-Length line. Equal lengths, repeated or as a list, are one length only in responses (RFC 9110, section 8.6).
 func (h *Hop) contentLength(value []byte, repair bool) *SyntaxError {
-	if h.ContentLength >= 0 && !repair {
+	n, ok := parseLength(value)
+	if !ok && repair {
+		n, ok = parseEqualLengths(value)
+	}
+	switch {
+	case !ok:
+		return errLength
+	case h.ContentLength >= 0 && (!repair || h.ContentLength != n):
 		return errLengths
 	}
-	for {
-		item, rest := value, []byte(nil)
-		if repair {
-			item, rest = exchange.NextToken(value)
+	h.ContentLength = n
+	return nil
+}
+
+// parseEqualLengths reads a list whose members are all the same Content-Length.
+func parseEqualLengths(list []byte) (n int64, ok bool) {
+	for first := true; first || list != nil; first = false {
+		var item []byte
+		item, list = exchange.NextToken(list)
+		m, ok := parseLength(item)
+		if !ok || !first && m != n {
+			return 0, false
 		}
-		n, ok := parseLength(item)
-		if !ok {
-			return errLength
-		}
-		if h.ContentLength >= 0 && h.ContentLength != n {
-			return errLengths
-		}
-		h.ContentLength = n
-		if rest == nil {
-			return nil
-		}
-		value = rest
+		n = m
 	}
+	return n, true
 }
 
 // parseLength reads a Content-Length: digits and nothing else (RFC 9110, section 8.6).

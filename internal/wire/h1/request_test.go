@@ -50,8 +50,8 @@ func TestParsesARequestHead(t *testing.T) {
 	}
 }
 
-// TestRequestLine covers RFC 9112, sections 2.3 and 3: one space between the parts, nothing before and behind them.
-func TestRequestLine(t *testing.T) {
+// TestRequestLineHasThreePartsAndNothingElse covers RFC 9112, sections 2.3 and 3: one space between the parts, nothing before and behind them.
+func TestRequestLineHasThreePartsAndNothingElse(t *testing.T) {
 	for line, want := range map[string]int{
 		"GET / HTTP/1.1": 0, "GET * HTTP/1.1": 0, "get / HTTP/1.1": 0, "M-SEARCH / HTTP/1.1": 0, "!#$%&'*+.^_`|~09Az / HTTP/1.1": 0, "GET a?\x80\xff HTTP/1.1": 0,
 		" GET / HTTP/1.1": 400, "\tGET / HTTP/1.1": 400, "GET  / HTTP/1.1": 400, "GET /  HTTP/1.1": 400, "GET / HTTP/1.1 ": 400, "GET\t/ HTTP/1.1": 400, "GET /\tHTTP/1.1": 400,
@@ -67,8 +67,8 @@ func TestRequestLine(t *testing.T) {
 	}
 }
 
-// TestVersions covers RFC 9112, section 2.3, and RFC 9110, sections 2.5 and 15.6.6.
-func TestVersions(t *testing.T) {
+// TestTakesVersion1AndRefusesOthers covers RFC 9112, section 2.3, and RFC 9110, sections 2.5 and 15.6.6.
+func TestTakesVersion1AndRefusesOthers(t *testing.T) {
 	for version, want := range map[string]int{
 		"HTTP/1.1": 0, "HTTP/1.0": 0, "HTTP/1.2": 0, "HTTP/1.9": 0,
 		"HTTP/0.9": 505, "HTTP/2.0": 505, "HTTP/3.0": 505, "HTTP/9.9": 505, "HTTP/0.0": 505,
@@ -83,8 +83,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestEmptyLinesBeforeARequest covers RFC 9112, section 2.2.
-func TestEmptyLinesBeforeARequest(t *testing.T) {
+// TestPassesOverAFewEmptyLinesBeforeARequest covers RFC 9112, section 2.2.
+func TestPassesOverAFewEmptyLinesBeforeARequest(t *testing.T) {
 	head := "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	wantStatus(t, "\r\n"+head, 0)
 	wantStatus(t, strings.Repeat("\r\n", emptyLinesMax)+head, 0)
@@ -94,8 +94,8 @@ func TestEmptyLinesBeforeARequest(t *testing.T) {
 	wantStatus(t, "\r\n \r\n"+head, 400)
 }
 
-// TestLineEnds covers RFC 9112, section 2.2: a line ends with CRLF; neither a bare CR nor a bare LF is anything.
-func TestLineEnds(t *testing.T) {
+// TestLinesEndWithCRLFOnly covers RFC 9112, section 2.2: a line ends with CRLF; neither a bare CR nor a bare LF is anything.
+func TestLinesEndWithCRLFOnly(t *testing.T) {
 	for _, in := range []string{
 		"GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n\r\n", "GET / HTTP/1.1\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\n", "GET / HTTP/1.1\r\nHost: a\r\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: a\r\n\rX", "GET / HTTP/1.1\rHost: a\r\r", "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX\r: b\r\n\r\n",
@@ -106,8 +106,8 @@ func TestLineEnds(t *testing.T) {
 	}
 }
 
-// TestFieldLines covers RFC 9112, sections 5.1 and 5.2, and RFC 9110, sections 5.1 and 5.5.
-func TestFieldLines(t *testing.T) {
+// TestFieldLinesFollowTheGrammar covers RFC 9112, sections 5.1 and 5.2, and RFC 9110, sections 5.1 and 5.5.
+func TestFieldLinesFollowTheGrammar(t *testing.T) {
 	for line, want := range map[string]int{
 		"X: b": 0, "X:b": 0, "X:": 0, "X: ": 0, "X: \t b\t ": 0, "X:\tb": 0, "X: b: c": 0, "X::": 0, "X: \xff\x80é": 0, "!#$%&'*+-.^_`|~09: b": 0, "X: a\tb": 0, "X_Y: z": 0, "1: 2": 0,
 		"X : b": 400, "X\t: b": 400, " X: b": 400, "\tX: b": 400, ": b": 400, "X": 400, "X b": 400, "": 0, " ": 400, "X[]: b": 400, "X/Y: b": 400, "X(: b": 400, "\"X\": b": 400,
@@ -161,8 +161,8 @@ func TestKeepsValuesAndNames(t *testing.T) {
 	}
 }
 
-// TestHost covers RFC 9112, section 3.2.
-func TestHost(t *testing.T) {
+// TestHostIsOneAndValid covers RFC 9112, section 3.2.
+func TestHostIsOneAndValid(t *testing.T) {
 	for lines, want := range map[string]int{
 		"Host: a": 0, "hOST:a.example:8080": 0, "Host: A.EXAMPLE.": 0, "Host: [::1]:80": 0, "Host: 10.0.0.1": 0, "Host: a:": 0, "Host:\ta \t": 0, "X: y": 400, "Host: a\r\nHost: a": 400,
 		"Host: a\r\nhost: b": 400, "Host:": 400, "Host: ": 400, "Host: a b": 400, "Host: a, b": 400, "Host: a/b": 400, "Host: u@a": 400, "Host: http://a": 400, "Host: a:b": 400, "Host: a:80:80": 400,
@@ -181,8 +181,8 @@ func TestHost(t *testing.T) {
 	wantStatus(t, "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", 0)
 }
 
-// TestContentLength covers RFC 9110, section 8.6, and RFC 9112, section 6.3: in a request, two lengths are a fault even if they are equal.
-func TestContentLength(t *testing.T) {
+// TestContentLengthIsOneNumber covers RFC 9110, section 8.6, and RFC 9112, section 6.3: in a request, two lengths are a fault even if they are equal.
+func TestContentLengthIsOneNumber(t *testing.T) {
 	for value, want := range map[string]int64{
 		"0": 0, "5": 5, "00000000000000000000000005": 5, "9223372036854775807": math.MaxInt64, " 5\t": 5,
 		"": -1, " ": -1, "+5": -1, "-5": -1, "-0": -1, "5, 5": -1, "5,": -1, ",5": -1, "5,6": -1, "5 5": -1, "0x5": -1, "5a": -1, "a": -1, "5.0": -1, "5e0": -1, "\"5\"": -1, "5;": -1, "5_0": -1,
@@ -203,8 +203,8 @@ func TestContentLength(t *testing.T) {
 	wantStatus(t, with("Content_Length: x"), 0)
 }
 
-// TestTransferEncoding covers RFC 9112, sections 6.1, 6.3 and 7.
-func TestTransferEncoding(t *testing.T) {
+// TestTransferEncodingIsChunkedOnceOrRefused covers RFC 9112, sections 6.1, 6.3 and 7.
+func TestTransferEncodingIsChunkedOnceOrRefused(t *testing.T) {
 	for value, want := range map[string]int{
 		"chunked": 0, "Chunked": 0, "CHUNKED": 0, "\tchunked ": 0,
 		"gzip": 501, "gzip, chunked": 501, "identity": 501, "xchunked": 501, "chunked1": 501, "gzip;q=1, chunked": 501, "identity, chunked": 501, "x, y, chunked": 501, "chunke": 501,
@@ -231,8 +231,8 @@ func TestTransferEncoding(t *testing.T) {
 	wantStatus(t, "POST / HTTP/1.0\r\nTransfer-Encoding: gzip\r\n\r\n", 400)
 }
 
-// TestConnectionOptions covers RFC 9110, sections 7.6.1 and 7.8, and RFC 9112, section 9.3.
-func TestConnectionOptions(t *testing.T) {
+// TestReadsConnectionOptions covers RFC 9110, sections 7.6.1 and 7.8, and RFC 9112, section 9.3.
+func TestReadsConnectionOptions(t *testing.T) {
 	for _, test := range []struct {
 		version, lines                        string
 		close, keepAlive, upgrade, persistent bool
@@ -259,8 +259,8 @@ func TestConnectionOptions(t *testing.T) {
 	}
 }
 
-// TestExpectContinue covers RFC 9110, section 10.1.1.
-func TestExpectContinue(t *testing.T) {
+// TestExpectContinueNeedsContentToCome covers RFC 9110, section 10.1.1.
+func TestExpectContinueNeedsContentToCome(t *testing.T) {
 	for _, test := range []struct {
 		version, lines string
 		want           bool
@@ -279,8 +279,8 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
-// TestLimits covers RFC 9112, section 3 (414, 501), and RFC 6585, section 5 (431): what is just within is taken, one more is not.
-func TestLimits(t *testing.T) {
+// TestLimitsHoldToTheByte covers RFC 9112, section 3 (414, 501), and RFC 6585, section 5 (431): what is just within is taken, one more is not.
+func TestLimitsHoldToTheByte(t *testing.T) {
 	lim := DefaultLimits()
 	get := func(target string) string { return "GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n" }
 	wantStatus(t, get("/"+strings.Repeat("a", lim.TargetBytes-1)), 0)

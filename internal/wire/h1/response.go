@@ -29,16 +29,24 @@ func ParseResponse(b []byte, lim *Limits, h *ResponseHead, f *exchange.Fields) (
 	case n == 0:
 		return 0, nil
 	}
-	lines := f.Lines()
-	for i := range lines {
-		if err := h.Hop.line(&lines[i], true); err != nil {
-			return 0, err
-		}
-	}
-	if err := h.Hop.finish(f); err != nil {
+	if err := h.read(f); err != nil {
 		return 0, err
 	}
 	return n, nil
+}
+
+// read takes in what the fields say to the recipient.
+func (h *ResponseHead) read(f *exchange.Fields) *SyntaxError {
+	lines := f.Lines()
+	for i := range lines {
+		switch l := &lines[i]; l.ID {
+		case exchange.FieldContentLength, exchange.FieldTransferEncoding, exchange.FieldConnection:
+			if err := h.Hop.line(l, true); err != nil {
+				return err
+			}
+		}
+	}
+	return h.Hop.finish(f)
 }
 
 // statusLine reads the status line at the start of b and returns the offset behind it (RFC 9112, section 4).

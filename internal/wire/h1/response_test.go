@@ -28,8 +28,8 @@ func TestParsesAResponseHead(t *testing.T) {
 	}
 }
 
-// TestStatusLine covers RFC 9112, section 4, and RFC 9110, section 15.
-func TestStatusLine(t *testing.T) {
+// TestStatusLineFollowsTheGrammar covers RFC 9112, section 4, and RFC 9110, section 15.
+func TestStatusLineFollowsTheGrammar(t *testing.T) {
 	for line, reason := range map[string]string{
 		"HTTP/1.1 200 OK": "OK", "HTTP/1.1 200 ": "", "HTTP/1.1 200": "", "HTTP/1.0 404 Not Found": "Not Found", "HTTP/1.1 200  two  ": " two  ", "HTTP/1.1 599 \xe9\t!": "\xe9\t!", "HTTP/1.3 100 x": "x",
 	} {
@@ -86,8 +86,8 @@ func TestRepairsFolds(t *testing.T) {
 	wantResponse(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 0\r\n\r\n", false)
 }
 
-// TestResponseLineEnds covers RFC 9112, section 2.2: what ends with a bare LF is a fault.
-func TestResponseLineEnds(t *testing.T) {
+// TestResponseLinesEndWithCRLFOnly covers RFC 9112, section 2.2: what ends with a bare LF is a fault.
+func TestResponseLinesEndWithCRLFOnly(t *testing.T) {
 	for _, in := range []string{
 		"HTTP/1.1 200 OK\nX: a\n\n", "HTTP/1.1 200 OK\r\nX: a\n\r\n", "HTTP/1.1 200 OK\r\nX: a\r\n\n", "HTTP/1.1 200 OK\r\nX: a\rY: b\r\n\r\n", "HTTP/1.1 200 OK\r\nX: a\x00\r\n\r\n", "HTTP/1.1 200 OK\r\nX: a\r\n\rx",
 		"HTTP/1.1 200\n\n",
@@ -96,8 +96,8 @@ func TestResponseLineEnds(t *testing.T) {
 	}
 }
 
-// TestResponseFramingFields covers RFC 9112, sections 6.1 and 6.3, and RFC 9110, section 8.6: equal lengths are one.
-func TestResponseFramingFields(t *testing.T) {
+// TestResponseFramingIsUnambiguousOrRefused covers RFC 9112, sections 6.1 and 6.3, and RFC 9110, section 8.6: equal lengths are one.
+func TestResponseFramingIsUnambiguousOrRefused(t *testing.T) {
 	for lines, want := range map[string]int64{
 		"Content-Length: 5": 5, "Content-Length: 5\r\nContent-Length: 5": 5, "Content-Length: 5, 5": 5, "Content-Length: 5,5\r\nContent-Length: 05": 5, "X: y": -1,
 		"Content-Length: 5\r\nContent-Length: 6": -2, "Content-Length: 5, 6": -2, "Content-Length: 5,": -2, "Content-Length: ,5": -2, "Content-Length:": -2, "Content-Length: -5": -2, "Content-Length: 5 5": -2,
@@ -121,8 +121,8 @@ func TestResponseFramingFields(t *testing.T) {
 	}
 }
 
-// TestResponseLength covers RFC 9112, section 6.3.
-func TestResponseLength(t *testing.T) {
+// TestResponseLengthDependsOnMethodAndStatus covers RFC 9112, section 6.3.
+func TestResponseLengthDependsOnMethodAndStatus(t *testing.T) {
 	for _, test := range []struct {
 		method string
 		status int

@@ -81,8 +81,8 @@ func digit(c byte) byte {
 
 const upperHex = "0123456789ABCDEF"
 
-// AppendEncoded appends text so that every reader of URIs finds it again, in a query, in a segment of a path or in a fragment: all but unreserved characters are
-// percent-encoded (RFC 3986, section 2.3), a space as "%20".
+// AppendEncoded appends text so that every reader of URIs finds it again, in a query, in a segment of a path or in a fragment: all but unreserved
+// characters are percent-encoded (RFC 3986, section 2.3), a space as "%20".
 func AppendEncoded[T []byte | string](dst []byte, text T) []byte {
 	for i := range len(text) {
 		if c := text[i]; isUnreserved(c) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestNormalForm(t *testing.T) {
+func TestNormalizeFindsTheOneSpelling(t *testing.T) {
 	for _, test := range [][2]string{
 		{"/", "/"}, {"/a/b", "/a/b"}, {"/a/b/", "/a/b/"}, {"/a.b/c.", "/a.b/c."},
 		// RFC 3986, section 5.2.4: dot segments.
@@ -110,7 +110,7 @@ func TestEveryByteOfAPathHasOneSpelling(t *testing.T) {
 	}
 }
 
-func TestMergeSlashes(t *testing.T) {
+func TestMergeSlashesLeavesOneOfEach(t *testing.T) {
 	for _, test := range [][2]string{{"/", "/"}, {"/a/b/", "/a/b/"}, {"//", "/"}, {"///a", "/a"}, {"/a//b///c//", "/a/b/c/"}, {"/a%2F/b", "/a%2F/b"}, {"/a/b//", "/a/b/"}} {
 		if got := MergeSlashes(nil, []byte(test[0])); string(got) != test[1] {
 			t.Errorf("%s: got %s", test[0], got)

@@ -1,2 +1,0 @@
-package dial
-type Resolver struct{}

@@ -160,26 +160,22 @@ func (m *mapback) isNamed(host []byte) bool {
 
 // appendPath appends rest, a path that may be empty with query and fragment, as the client must ask for it.
 func (m *mapback) appendPath(dst, rest []byte) []byte {
-	if !hasPathPrefix(rest, m.added) {
+	path := rest
+	if i := bytes.IndexAny(rest, "?#"); i >= 0 {
+		path = rest[:i]
+	}
+	if !isBelow(path, m.added) {
 		return append(dst, rest...) // outside of what the route leads to
 	}
-	rest = rest[len(m.added):]
-	if !hasPathPrefix(rest, m.stripped) { // else an origin that knows its public prefix has put it there
+	if !isBelow(path[len(m.added):], m.stripped) { // else an origin that knows its public prefix has put it there
 		dst = append(dst, m.stripped...)
 	}
-	return append(dst, rest...)
+	return append(dst, rest[len(m.added):]...)
 }
 
-// hasPathPrefix reports whether the path that begins b begins with all segments of prefix.
-func hasPathPrefix(b, prefix []byte) bool {
-	if !bytes.HasPrefix(b, prefix) {
-		return false
-	}
-	if len(prefix) == 0 || len(b) == len(prefix) {
-		return true
-	}
-	next := b[len(prefix)]
-	return next == '/' || next == '?' || next == '#'
+// isBelow reports whether path begins with all segments of prefix.
+func isBelow(path, prefix []byte) bool {
+	return bytes.HasPrefix(path, prefix) && (len(prefix) == 0 || len(path) == len(prefix) || path[len(prefix)] == '/')
 }
 
 // appendRefresh maps the reference of a Refresh: "5; url=…", the reference maybe in quotes (HTML, "shared declarative refresh steps").
@@ -298,9 +294,9 @@ func (m *mapback) mapsPath(path []byte) bool {
 // appendCookiePath appends path as the client must see it. The root of the origin becomes the prefix without a slash at its end, which covers the prefix
 // itself, too (RFC 6265, section 5.1.4).
 func (m *mapback) appendCookiePath(dst, path []byte) []byte {
-	if len(path) < len(m.added) && hasPathPrefix(m.added, bytes.TrimSuffix(path, slash)) {
+	if len(path) < len(m.added) && isBelow(m.added, bytes.TrimSuffix(path, slash)) {
 		path = nil // it covers all that the route leads to
-	} else if hasPathPrefix(path, m.added) {
+	} else if isBelow(path, m.added) {
 		path = path[len(m.added):]
 	} else {
 		return append(dst, path...)
@@ -311,7 +307,7 @@ func (m *mapback) appendCookiePath(dst, path []byte) []byte {
 		}
 		return append(dst, m.stripped...)
 	}
-	if !hasPathPrefix(path, m.stripped) {
+	if !isBelow(path, m.stripped) {
 		dst = append(dst, m.stripped...)
 	}
 	return append(dst, path...)

@@ -14,20 +14,20 @@ func plainLocation(value string) (mapped string, ok bool) {
 	if err != nil || u.Host == "" || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
 		return value, err == nil
 	}
-	port := u.Port()
+	port := strings.TrimLeft(u.Port(), "0")
 	switch strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") {
 	case "app.internal", "app2.internal", "10.0.0.11", "10.0.0.12", "2001:db8::12":
 	case "shop.example.com":
 		http80 := u.Scheme != "https" && (port == "" || port == "80")
 		https443 := u.Scheme != "http" && (port == "" || port == "443")
-		if !http80 && !https443 && strings.TrimLeft(port, "0") != "8080" {
+		if !http80 && !https443 && port != "8080" {
 			return value, true
 		}
 	default:
 		return value, true
 	}
 	_, rest, _ := strings.Cut(value, "//")
-	rest = strings.TrimPrefix(rest[strings.IndexAny(rest+"/", "/?#"):], "\x00")
+	rest = rest[strings.IndexAny(rest+"/", "/?#"):]
 	if u.Scheme == "" {
 		return "//shop.example.com" + rest, true
 	}

@@ -131,11 +131,11 @@ func parseIPv6(b []byte) (netip.Addr, bool) {
 
 // finishIPv6 moves what follows "::" to the end. "::" stands for one group at least.
 func finishIPv6(ip [16]byte, at, gap int) (netip.Addr, bool) {
-	if gap < 0 {
-		return netip.AddrFrom16(ip).Unmap(), at == 16
-	}
-	if at == 16 {
+	if whole := at == 16; whole != (gap < 0) {
 		return netip.Addr{}, false
+	}
+	if gap < 0 {
+		return netip.AddrFrom16(ip).Unmap(), true
 	}
 	tail := copy(ip[16-(at-gap):], ip[gap:at])
 	clear(ip[gap : 16-tail])

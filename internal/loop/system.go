@@ -6,6 +6,19 @@ import (
 	"time"
 )
 
+// Waiting says how an idle loop waits for events; docs/adr/0004-how-a-loop-waits.md has the figures.
+type Waiting uint8
+
+const (
+	// WaitNetpoller parks the loop's goroutine on Go's netpoller, which watches the epoll descriptor: no thread blocks.
+	WaitNetpoller Waiting = iota
+	// WaitBlocking blocks a thread in epoll_pwait.
+	WaitBlocking
+)
+
+// pollEvents is how many events one Poll takes at most.
+const pollEvents = 256
+
 // A System is what a Loop asks of the operating system: epoll and non-blocking sockets, or a simulated network in tests. No call of it blocks, but Poll.
 //
 //style:allow interface-size one method for each system call; a simulation replaces all of them

@@ -10,19 +10,6 @@ import (
 	"unsafe"
 )
 
-// Waiting says how an idle loop waits for events; docs/adr/0004-how-a-loop-waits.md has the figures.
-type Waiting uint8
-
-const (
-	// WaitNetpoller parks the loop's goroutine on Go's netpoller, which watches the epoll descriptor: no thread blocks.
-	WaitNetpoller Waiting = iota
-	// WaitBlocking blocks a thread in epoll_pwait.
-	WaitBlocking
-)
-
-// pollEvents is how many events one Poll takes at most.
-const pollEvents = 256
-
 // linux is System by raw system calls. They skip the scheduler's bookkeeping (RawSyscall), which is right only because none of them blocks.
 type linux struct {
 	epoll   int

@@ -14,7 +14,7 @@ import (
 )
 
 // headBytes is the size of the block that a response is first read into: the content of most responses comes with the head.
-const headBytes = buf.Medium
+const headBytes = buf.Large
 
 // A conn is a connection to an endpoint. It belongs to the task of the exchange that uses it, or is in its shard's list of idle ones.
 type conn struct {

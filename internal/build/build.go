@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/internal/config"
@@ -136,18 +137,20 @@ func listenerName(n config.SiteName) string { return fmt.Sprintf(":%d", n.Port) 
 // routes compiles the sites.
 func (b *builder) routes() {
 	var sites []route.Site
+	var written []*config.Site // of which the sites are
 	for _, s := range b.cfg.Sites {
-		host, err := route.ParseHost(s.Name.Host)
+		host, err := route.ParseHost(bracketed(s.Name.Host))
 		if err != nil {
 			b.d.Errorf(s.Key, "bad-host", "%v", err)
 			continue
 		}
 		site := route.Site{Listener: listenerName(s.Name), Host: host, Route: b.route(s.Key.Value, "site", &s.Scope)}
 		for i, r := range s.Routes {
-			rule := route.Rule{Matches: route.Compile(b.d, r.Match), Route: b.route(s.Key.Value, routeName(i, r), &r.Scope)}
+			rule := route.Rule{Matches: compileMatch(b.d, r.Match), Route: b.route(s.Key.Value, routeName(i, r), &r.Scope)}
 			site.Rules = append(site.Rules, rule)
 		}
 		sites = append(sites, site)
+		written = append(written, s)
 	}
 	fallback := func(name string, f route.Forwarder) *route.Route {
 		return &route.Route{Name: name, Chain: b.snap.Refused, Forward: f}
@@ -156,7 +159,33 @@ func (b *builder) routes() {
 		Misdirected: fallback("no site", route.Misdirected()), PathTooLong: fallback("path too long", route.PathTooLong()),
 	})
 	b.snap.Routes = table
-	b.report(problems)
+	b.report(problems, written)
+}
+
+// bracketed returns a host as authorities have it: IPv6 addresses in brackets.
+func bracketed(host string) string {
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// report turns the table's problems into diagnostics at their places.
+func (b *builder) report(problems []route.Problem, written []*config.Site) {
+	for _, p := range problems {
+		site := written[p.Site]
+		if p.Rule < 0 {
+			b.d.Errorf(site.Key, "duplicate-site", "%v", p)
+			continue
+		}
+		text := p.String()
+		if p.Kind == route.Unreachable {
+			if by := firstPlace(site.Routes[p.By].Match); by != nil {
+				text = fmt.Sprintf("%q never matches: %q on line %d takes it first; move it up", p.Pattern, p.ByPattern, by.Pos.Line)
+			}
+		}
+		b.d.Errorf(placeOf(p, site.Routes[p.Rule].Match), "unreachable", "%s", text)
+	}
 }
 
 // routeName is what logs call a route: its number and first path.

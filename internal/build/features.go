@@ -1,19 +1,37 @@
 package build
 
 import (
+	"path/filepath"
+
 	"sluice/internal/config"
 	"sluice/internal/filter"
-	"sluice/internal/route"
+	"sluice/internal/filter/errorpages"
+	"sluice/internal/filter/headers"
+	"sluice/internal/filter/redirect"
+	"sluice/internal/filter/respond"
+	"sluice/internal/filter/rewrite"
 )
 
-// A kind is one feature: its config key and how its filter is made from a route's settings.
+// A kind is one feature: its config key and how its filters are made from a route's settings.
 type kind struct {
 	key string
-	new func(b *builder, e config.Entry) filter.Filter // nil if something was wrong, which was reported
+	new func(b *builder, e config.Entry) []filter.Filter // what is wrong is reported; nil filters are left out
 }
 
-// kinds lists every feature in the order of the request phases (docs/life-of-a-request.md).
-var kinds = []kind{}
+// kinds lists every feature in the order of the request phases. Users choose features, not their order, so it can't be wrong (docs/life-of-a-request.md).
+var kinds = []kind{
+	{errorpages.Name, newErrorPages},
+	{headers.Name, newHeaders},
+	{redirect.Name, one(redirect.New)},
+	{respond.Name, one(respond.New)},
+	{rewrite.Name, one(rewrite.New)},
+}
+
+// responseOrder lists the features in the order of the response phases: what replaces a response comes before what edits it.
+var responseOrder = []string{
+	errorpages.Name,
+	headers.Name,
+}
 
 // Features returns the config keys of all features.
 func Features() []string {
@@ -24,25 +42,67 @@ func Features() []string {
 	return keys
 }
 
-// ordered is the features of a route in both orders.
+// one makes the filter of a feature that has one, from its Config.
+func one[C any](make func(C) (filter.Filter, error)) func(*builder, config.Entry) []filter.Filter {
+	return func(b *builder, e config.Entry) []filter.Filter {
+		f, err := make(config.Make[C](b.d, e))
+		if err != nil && b.d.Failed() {
+			return nil // what was wrong with the settings has been reported already, at its place
+		}
+		if err != nil {
+			b.d.Errorf(e.Value, "bad-setting", "%v", err)
+			return nil
+		}
+		return []filter.Filter{f}
+	}
+}
+
+func newHeaders(b *builder, e config.Entry) []filter.Filter {
+	requests, responses, err := headers.New(config.Make[headers.Config](b.d, e))
+	if err != nil {
+		b.d.Errorf(e.Value, "bad-setting", "%v", err)
+	}
+	return []filter.Filter{requests, responses}
+}
+
+// newErrorPages reads the files that pages are in, relative to the file that names them.
+func newErrorPages(b *builder, e config.Entry) []filter.Filter {
+	c := config.Make[errorpages.Config](b.d, e)
+	c.ReadFiles(b.d, func(name *config.Node) ([]byte, error) {
+		path := name.Value
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(name.Pos.File), path)
+		}
+		return b.env.ReadFile(path)
+	})
+	f, err := errorpages.New(c)
+	if err != nil {
+		b.d.Errorf(e.Value, "bad-setting", "%v", err)
+		return nil
+	}
+	return []filter.Filter{f}
+}
+
+// ordered is the filters of a route in both orders.
 type ordered struct{ requests, responses []filter.Filter }
 
 // features makes the filters that a scope asks for.
 func features(b *builder, scope *config.Scope) (o ordered) {
+	made := map[string][]filter.Filter{}
 	for _, k := range kinds {
-		if e, on := scope.Feature(k.key); on {
-			if f := k.new(b, e); f != nil {
+		e, on := scope.Feature(k.key)
+		if !on {
+			continue
+		}
+		for _, f := range k.new(b, e) {
+			if f != nil {
 				o.requests = append(o.requests, f)
-				o.responses = append([]filter.Filter{f}, o.responses...)
+				made[k.key] = append(made[k.key], f)
 			}
 		}
 	}
-	return o
-}
-
-// report turns problems of the table into diagnostics.
-func (b *builder) report(problems []route.Problem) {
-	for _, p := range problems {
-		b.d.Errorf(nil, "unreachable", "%v", p)
+	for _, key := range responseOrder {
+		o.responses = append(o.responses, made[key]...)
 	}
+	return o
 }

@@ -2,10 +2,6 @@ package build
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -95,7 +91,6 @@ func (b *builder) endpoint(c *config.Pool, s *config.Server, kept map[string]*up
 		ep.Host = []byte("localhost")
 	} else {
 		ep.Name, ep.Port = []byte(s.Address.Host), s.Address.Port
-		ep.IP, _ = netip.ParseAddr(s.Address.Host)
 		ep.Host = []byte(strings.TrimSuffix(address, ":80"))
 	}
 	ep.Client = client.New(dial.New(network, address, b.env.Resolver), set, b.env.Loops)
@@ -128,8 +123,7 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 	p := b.built[c]
 	set := forward.DefaultSettings()
 	set.MapBack = scope.Forward.MapBack
-	set.KeepServer = !containsFold(scope.Forward.Hide, "Server")
-	set.KeepPoweredBy = !containsFold(scope.Forward.Hide, "X-Powered-By")
+	set.Hide = scope.Forward.Hide
 	set.Origins = p.origins
 	set.Dates = b.snap.Dates
 	switch c.Host {
@@ -151,13 +145,4 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 		Timeouts:        client.Timeouts{Connect: time.Duration(t.Connect), Response: time.Duration(t.Response), Idle: time.Duration(t.Idle)},
 		ExchangeTimeout: time.Duration(scope.Limits.ExchangeTimeout), EarlyHints: scope.Forward.EarlyHints,
 	}
-}
-
-func containsFold(list []string, name string) bool {
-	return slices.ContainsFunc(list, func(s string) bool { return exchange.EqualFold(s, name) })
-}
-
-// hostPort joins a host and a port as an authority has them.
-func hostPort(host string, port uint16) string {
-	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }

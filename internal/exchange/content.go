@@ -30,9 +30,10 @@ type Buffered interface {
 // A Spliced is Content whose rest may be moved by the kernel, from the connection that it comes from to another one.
 type Spliced interface {
 	Content
-	// Rest returns the connection whose next n bytes are the rest of the content, with nothing of it at hand; nil if it can't be moved that way now.
+	// Rest returns the connection whose next n bytes are the rest of the content, with nothing of it at hand, and sets the deadline of the next wait on it. It is
+	// nil if the rest can't be moved that way.
 	Rest() (from loop.Conn, n int64)
-	// Moved tells that so many bytes of the rest were moved, and the read error that stopped it. It returns the error as Next would.
+	// Moved tells that so many bytes of the rest were moved, and the read error that came, which it returns as Next would.
 	Moved(n int64, err error) error
 }
 

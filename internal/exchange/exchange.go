@@ -64,6 +64,7 @@ type Notes struct {
 	Route         string        // name of the route: "site" or its number and pattern
 	Pool          string        // name of the pool, if the exchange was forwarded
 	Endpoint      string        // address of the last endpoint tried
+	Origin        netip.Addr    // where the last attempt connected to; invalid for a Unix socket
 	Attempts      int           // how many endpoints were tried
 	Reused        bool          // the last attempt used a kept connection
 	ContentIn     int64         // bytes of request content received

@@ -234,8 +234,14 @@ func lower(c byte) byte {
 
 // deleteFrom removes the lines from index i on for which drop says so; order stays.
 func (f *Fields) deleteFrom(i int, drop func(*Field) bool) {
+	for i < len(f.lines) && !drop(&f.lines[i]) {
+		i++ // nothing moves until the first one goes
+	}
+	if i == len(f.lines) {
+		return
+	}
 	kept := f.lines[:i]
-	for ; i < len(f.lines); i++ {
+	for i++; i < len(f.lines); i++ { // lines[i] itself goes
 		if !drop(&f.lines[i]) {
 			kept = append(kept, f.lines[i])
 		}

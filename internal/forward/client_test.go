@@ -152,6 +152,8 @@ func TestFindsTheClientInForwarded(t *testing.T) {
 		{"an open quote in another line", "10.0.0.1", []string{`Forwarded: for="evil`, "Forwarded: for=203.0.113.9"}, "203.0.113.9", ""},
 		{"unknown", "10.0.0.1", []string{"Forwarded: for=203.0.113.9, for=unknown;proto=https, for=10.0.0.2"}, "10.0.0.2", "https"},
 		{"obfuscated", "10.0.0.1", []string{"Forwarded: for=203.0.113.9, for=_secret"}, "10.0.0.1", ""},
+		{"an empty address", "10.0.0.1", []string{`Forwarded: for=203.0.113.9, for="[]"`}, "10.0.0.1", ""},
+		{"half an address", "10.0.0.1", []string{`Forwarded: for=203.0.113.9, for="[1:2]"`}, "10.0.0.1", ""},
 		{"without for", "10.0.0.1", []string{"Forwarded: for=203.0.113.9, proto=https"}, "10.0.0.1", "https"},
 		{"for twice", "10.0.0.1", []string{"Forwarded: for=203.0.113.9;for=203.0.113.8"}, "10.0.0.1", ""},
 		{"proto twice", "10.0.0.1", []string{"Forwarded: for=203.0.113.9;proto=http;proto=https"}, "10.0.0.1", ""},
@@ -199,6 +201,7 @@ func TestParsesNodes(t *testing.T) {
 	f("[::1]:80", false, "::1")
 	f("[192.0.2.1]", false, "")
 	f("[::ffff:192.0.2.1]", false, "192.0.2.1")
+	f("[]", false, "")
 	f("::1", false, "")
 	f("::1", true, "::1")
 	f("", true, "")

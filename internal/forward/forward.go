@@ -29,18 +29,18 @@ type Forwarder struct {
 }
 
 // Admit decides whether the exchange may go on, and makes the request what the origin shall see of it. It is called before the filters.
-func (f *Forwarder) Admit(x *exchange.Exchange) error {
+func (f *Forwarder) Admit(x *exchange.Exchange) (exchange.Verdict, error) {
 	r := &x.Request
 	verdict, err := f.Rules.CheckHops(x)
 	if err != nil {
-		return err
+		return exchange.Answered, err
 	}
-	if verdict == exchange.Answered {
-		return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 502, Op: "forward request: Max-Forwards is used up"}
+	if verdict != exchange.Continue {
+		return verdict, nil
 	}
 	if r.Content != nil {
 		if f.Content.Bytes >= 0 && r.Content.Length() > f.Content.Bytes {
-			return exchange.ContentTooLarge()
+			return exchange.Answered, exchange.ContentTooLarge()
 		}
 		if c, ok := r.Content.(exchange.Limited); ok {
 			c.Limit(f.Content)
@@ -52,7 +52,7 @@ func (f *Forwarder) Admit(x *exchange.Exchange) error {
 	r.EarlyHints = f.EarlyHints
 	f.upgrade(r)
 	f.Rules.RequestFields(x)
-	return nil
+	return exchange.Continue, nil
 }
 
 // upgrade keeps the first protocol that the client offers and the route allows. Offers may be ignored (RFC 9110, section 7.8).
@@ -133,7 +133,7 @@ func idempotent(method string) bool {
 // hop is how the endpoint that is being tried was spoken to.
 func (f *Forwarder) hop(x *exchange.Exchange) Hop {
 	ep := x.Endpoint.(*upstream.Endpoint)
-	return Hop{Scheme: "http", Host: f.Rules.Host(x, ep.Host), Name: ep.Name, Port: ep.Port, Address: ep.IP}
+	return Hop{Scheme: "http", Host: f.Rules.Host(x, ep.Host), Name: ep.Name, Port: ep.Port, Address: x.Notes.Origin}
 }
 
 // Interim implements client.Rules.

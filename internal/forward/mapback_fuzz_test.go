@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,10 @@ func plainLocation(value string) (mapped string, ok bool) {
 	if err != nil || u.Host == "" || u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https" {
 		return value, err == nil
 	}
-	port := strings.TrimLeft(u.Port(), "0")
+	port := u.Port()
+	if n, err := strconv.Atoi(port); err == nil {
+		port = strconv.Itoa(n)
+	}
 	switch strings.TrimSuffix(strings.ToLower(u.Hostname()), ".") {
 	case "app.internal", "app2.internal", "10.0.0.11", "10.0.0.12", "2001:db8::12":
 	case "shop.example.com":

@@ -46,7 +46,7 @@ func (r *Rules) InterimFields(x *exchange.Exchange, f *exchange.Fields, hop *Hop
 	found := false
 	f.DelFunc(func(l *exchange.Field) bool {
 		found = found || mapped.has(l.ID)
-		return drop.has(l.ID)
+		return drop.has(l.ID) || l.ID == exchange.FieldOther && r.hides(l.Name)
 	})
 	if found && r.settings.MapBack {
 		m := mapback{r, x, hop}
@@ -55,6 +55,16 @@ func (r *Rules) InterimFields(x *exchange.Exchange, f *exchange.Fields, hop *Hop
 	if r.settings.ResponseVia && r.settings.Via != "" {
 		f.Add(exchange.FieldVia, r.via[0])
 	}
+}
+
+// hides reports whether the settings drop a field of that name, which is not a known one.
+func (r *Rules) hides(name []byte) bool {
+	for _, hidden := range r.hidden {
+		if exchange.EqualFold(name, hidden) {
+			return true
+		}
+	}
+	return false
 }
 
 // Dates makes the text of Date (RFC 9110, section 5.6.7), once for each second. The zero value is ready; all loops may use one at once.

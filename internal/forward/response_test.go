@@ -35,7 +35,7 @@ func TestResponseDropsWhatEndsHere(t *testing.T) {
 		[]string{"Content-Length: 5", "Content-Type: a/b", "Set-Cookie: a=b", date})
 	f(DefaultSettings(), nil, []string{date})
 	s := DefaultSettings()
-	s.KeepServer, s.KeepPoweredBy, s.ResponseVia = true, true, true
+	s.Hide, s.ResponseVia = nil, true
 	f(s, []string{"Server: x", "X-Powered-By: y", "Via: 1.1 inner"}, []string{"Server: x", "X-Powered-By: y", "Via: 1.1 inner", "Via: 1.1 sluice", date})
 }
 
@@ -252,6 +252,7 @@ func TestMapsCookiesBack(t *testing.T) {
 	f(both, "a=b; Path=/v1/", "a=b; Path=/app")
 	f(both, "a=b; Path=/v1/x", "a=b; Path=/app/x")
 	f(way{strip: "/app", add: "/v1/w"}, "a=b; Path=/v1", "a=b; Path=/app")
+	f(both, "a=b; Path=/v1#x", "a=b; Path=/v1#x") // a path with an odd byte, and no fragment
 	f(way{strip: "/app", add: "/v1/w"}, "a=b; Path=/v", "a=b; Path=/v")
 }
 

@@ -40,8 +40,8 @@ type Settings struct {
 	// Host is which Host the origin gets; HostValue is the one of HostFixed, "host" or "host:port" in lower case.
 	Host      HostMode
 	HostValue string
-	// KeepServer and KeepPoweredBy let Server and X-Powered-By of origins through. They help those who look for known faults most.
-	KeepServer, KeepPoweredBy bool
+	// Hide names fields of origins' responses that are dropped. By default those that tell which software runs there: that helps who looks for known faults.
+	Hide []string
 	// MapBack replaces an origin's name or address in Location, Content-Location, Refresh, Link and Set-Cookie by what the client asked for.
 	MapBack bool
 	// Origins are the hosts of all endpoints of the pool, names or addresses without ports: an endpoint may name another one.
@@ -57,7 +57,7 @@ type Settings struct {
 func DefaultSettings() Settings {
 	return Settings{
 		XForwardedFor: true, XForwardedProto: true, XForwardedHost: true, XRealIP: true, Forwarded: true,
-		Via: "sluice", PassesMax: 4, MapBack: true,
+		Via: "sluice", PassesMax: 4, MapBack: true, Hide: []string{"Server", "X-Powered-By"},
 	}
 }
 
@@ -66,6 +66,7 @@ type Rules struct {
 	settings        Settings
 	via             [len(versions)][]byte // by versionIndex
 	responseDropped nameSet
+	hidden          []string // names in Settings.Hide that are not known ones
 	hostValue       []byte
 	stripped, added []byte // PathStripped and PathAdded
 	originNames     map[string]struct{}
@@ -91,11 +92,12 @@ func NewRules(s Settings) *Rules {
 	if !s.ResponseVia {
 		r.responseDropped.add(exchange.FieldVia)
 	}
-	if !s.KeepServer {
-		r.responseDropped.add(exchange.FieldServer)
-	}
-	if !s.KeepPoweredBy {
-		r.responseDropped.add(exchange.FieldXPoweredBy)
+	for _, name := range s.Hide {
+		if id := exchange.LookupName([]byte(name)); id != exchange.FieldOther {
+			r.responseDropped.add(id)
+		} else {
+			r.hidden = append(r.hidden, name)
+		}
 	}
 	for _, host := range s.Origins {
 		r.addOrigin(host)

@@ -27,8 +27,8 @@ type Route struct {
 
 // A Forwarder gets the final response of an exchange that no filter has answered: from an origin, or by saying why there is none.
 type Forwarder interface {
-	// Admit is called before the filters: it says why the exchange must not go on, or makes the request what an origin shall see of it.
-	Admit(x *exchange.Exchange) error
+	// Admit is called before the filters: it says why the exchange must not go on, answers it, or makes the request what an origin shall see of it and continues.
+	Admit(x *exchange.Exchange) (exchange.Verdict, error)
 	// Do is called once for each exchange, by its task, and may wait. It fills x.Response, or returns why it could not: an *exchange.Error.
 	Do(x *exchange.Exchange) error
 }
@@ -37,7 +37,7 @@ type Forwarder interface {
 type Refusal exchange.Error
 
 // Admit implements Forwarder: the filters of the route may answer yet.
-func (r *Refusal) Admit(*exchange.Exchange) error { return nil }
+func (r *Refusal) Admit(*exchange.Exchange) (exchange.Verdict, error) { return exchange.Continue, nil }
 
 // Do implements Forwarder.
 func (r *Refusal) Do(*exchange.Exchange) error { return (*exchange.Error)(r) }

@@ -258,4 +258,9 @@ func regexps(texts ...string) (all []*regexp.Regexp) {
 	return all
 }
 
-func patternsOf(texts ...string) []Pattern { return patterns(texts) }
+func patternsOf(texts ...string) (all []Pattern) {
+	for _, text := range texts {
+		all = append(all, ParsePattern(text))
+	}
+	return all
+}

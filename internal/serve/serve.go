@@ -26,10 +26,11 @@ func (s *Server) Exchange(x *exchange.Exchange) {
 	defer route.Chain.Finish(x)   // also what was dropped is logged and counted
 	x.Notes.Site, x.Notes.Route = route.Site, route.Name
 
-	reached, verdict := 0, exchange.Answered
-	if err := admit(x, route); err != nil {
+	reached := 0
+	verdict, err := admit(x, route)
+	if err != nil {
 		refuse(x, err)
-	} else {
+	} else if verdict == exchange.Continue {
 		reached, verdict = route.Chain.Request(x)
 	}
 	switch verdict {
@@ -56,9 +57,9 @@ func (s *Server) Refuse(x *exchange.Exchange) {
 
 // admit decides whether the request may go on at all, before any filter. TRACE would show a client what proxies add to its request, and CONNECT would make us an
 // open proxy (RFC 9110, sections 9.3.6 and 9.3.8).
-func admit(x *exchange.Exchange, r *route.Route) error {
+func admit(x *exchange.Exchange, r *route.Route) (exchange.Verdict, error) {
 	if m := x.Request.Method; m == "TRACE" && !r.Trace || m == "CONNECT" {
-		return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 405, Op: "method " + m}
+		return exchange.Answered, &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestDenied, Status: 405, Op: "method " + m}
 	}
 	return r.Forward.Admit(x)
 }

@@ -5,7 +5,6 @@
 package upstream
 
 import (
-	"net/netip"
 	"sync/atomic"
 
 	"sluice/internal/upstream/balance"
@@ -24,12 +23,11 @@ type Pool struct {
 
 // An Endpoint is one address in a pool. Its identity is fixed; its counters are atomic.
 type Endpoint struct {
-	Key     string     // what it is recognised by over reloads
-	Address string     // as the config writes it, for logs and metrics
-	Host    []byte     // its own host and port, as an origin would be asked for: without the port if that is the scheme's default
-	Name    []byte     // its host without port; empty for a Unix socket
-	Port    uint16     // 0 for a Unix socket
-	IP      netip.Addr // its address if the config names one; invalid for names and Unix sockets
+	Key     string // what it is recognised by over reloads
+	Address string // as the config writes it, for logs and metrics
+	Host    []byte // its own host and port, as an origin would be asked for: without the port if that is the scheme's default
+	Name    []byte // its host without port; empty for a Unix socket
+	Port    uint16 // 0 for a Unix socket
 	Client  *client.H1
 
 	Attempts atomic.Int64 // exchanges that were tried here

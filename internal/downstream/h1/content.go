@@ -27,6 +27,7 @@ type content struct {
 	failed   *exchange.Error
 	waited   time.Duration // time spent in waits since rateBytes was zero
 	rate     int64         // bytes since then
+	since    time.Duration // when the present wait began
 	exempt   atomic.Bool   // no minimum rate: the exchange is full duplex, or the client waits for 100 (Continue)
 	stopped  atomic.Bool
 }
@@ -130,7 +131,7 @@ func (b *content) fill() *exchange.Error {
 	}
 	size := buf.Large
 	if b.framing.Kind == wire.FramedLength {
-		size = int(min(int64(size), b.left))
+		size = int(min(buf.Huge, b.left))
 	}
 	b.block = pool.Get(size)
 	if b.framing.Kind == wire.FramedLength {
@@ -143,33 +144,66 @@ func (b *content) fill() *exchange.Error {
 		return b.broken(err)
 	}
 	b.to = n
-	b.rate += int64(n)
-	if b.rate >= int64(b.limits.MinRateAfter.Seconds()*float64(b.limits.MinRate)) {
-		b.rate, b.waited = 0, 0
+	b.received(int64(n))
+	return nil
+}
+
+// await waits for bytes.
+func (b *content) await() *exchange.Error {
+	b.began()
+	err := b.conn.raw.Await()
+	b.waited += b.conn.raw.Driver().Now() - b.since
+	if err != nil {
+		return b.broken(err)
 	}
 	return nil
 }
 
-// await waits for bytes. Waiting uses up MinRateAfter, which is granted anew each time that so many bytes have come as MinRate wants of that time; time
-// in which nobody wanted to read does not count.
-func (b *content) await() *exchange.Error {
-	d := b.conn.raw.Driver()
-	began := d.Now()
+// began sets the deadline of a wait. Waiting uses up MinRateAfter, which is granted anew each time that so many bytes have come as MinRate wants of that time;
+// time in which nobody wanted to read does not count.
+func (b *content) began() {
+	b.since = b.conn.raw.Driver().Now()
 	by := time.Duration(0)
 	if b.limits.MinRate > 0 && !b.exempt.Load() {
-		by = began + max(b.limits.MinRateAfter-b.waited, 1)
+		by = b.since + max(b.limits.MinRateAfter-b.waited, 1)
 	}
 	by = b.x.By(by)
 	if b.stopped.Load() {
 		by = 1
 	}
 	b.conn.raw.ReadBy(by)
-	err := b.conn.raw.Await()
-	b.waited += d.Now() - began
-	if err != nil {
-		return b.broken(err)
+}
+
+// received counts bytes towards the minimum rate.
+func (b *content) received(n int64) {
+	b.rate += n
+	if b.rate >= int64(b.limits.MinRateAfter.Seconds()*float64(b.limits.MinRate)) {
+		b.rate, b.waited = 0, 0
 	}
-	return nil
+}
+
+// Rest implements exchange.Spliced.
+func (b *content) Rest() (loop.Conn, int64) {
+	c := b.conn
+	if b.framing.Kind != wire.FramedLength || b.ended || b.failed != nil || c.from < c.to || b.from < b.to || b.stopped.Load() {
+		return nil, 0
+	}
+	b.began()
+	return c.raw, b.left
+}
+
+// Moved implements exchange.Spliced. Time of waiting for the origin to take the bytes counts here, too: it is short, or the origin's own timeout strikes.
+func (b *content) Moved(n int64, err error) error {
+	b.waited += b.conn.raw.Driver().Now() - b.since
+	b.received(n)
+	b.left -= n
+	b.x.Notes.ContentIn += n
+	b.ended = b.left == 0
+	if err == nil {
+		return nil
+	}
+	b.failed = b.broken(err)
+	return b.failed
 }
 
 // broken turns an error of the connection into one of the exchange.

@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"errors"
 	"io"
 
 	"sluice/internal/buf"
@@ -13,7 +14,7 @@ import (
 const joinBytes = 2 << 10
 
 // spliceBytes is the least rest of a content that is moved by the kernel. BenchmarkSplice; make bench, workloads 128k and 10m.
-const spliceBytes = 64 << 10
+const spliceBytes = 256 << 10
 
 // A sender answers one exchange on its connection.
 type sender struct {
@@ -167,19 +168,28 @@ func (s *sender) splice(r *exchange.Response) error {
 	if !ok {
 		return nil
 	}
-	from, n := source.Rest()
-	if from == nil || n < spliceBytes {
+	c := s.conn.raw
+	from, left := source.Rest()
+	if left < spliceBytes {
 		return nil
 	}
-	c := s.conn.raw
-	c.WriteBy(s.x.By(s.settings.sendBy(c.Driver().Now(), int(min(n, 1<<30)))))
-	moved, _, fromSource, err := c.Splice(from, n)
-	s.x.Notes.ContentOut += moved
-	if fromSource || err == nil {
-		return source.Moved(moved, err)
+	for from != nil && left > 0 {
+		c.WriteBy(s.x.By(s.settings.sendBy(c.Driver().Now(), buf.Huge)))
+		moved, fromSource, err := c.Splice(from, left)
+		if errors.Is(err, errors.ErrUnsupported) {
+			return nil
+		}
+		s.x.Notes.ContentOut += moved
+		if err != nil && !fromSource {
+			_ = source.Moved(moved, nil)
+			return gone(err)
+		}
+		if err := source.Moved(moved, err); err != nil {
+			return err
+		}
+		from, left = source.Rest()
 	}
-	_ = source.Moved(moved, nil)
-	return gone(err)
+	return nil
 }
 
 // sendChunked sends content whose length is not known (RFC 9112, section 7.1).

@@ -8,7 +8,7 @@ import (
 
 func FuzzConfig(f *testing.F) {
 	filtertest.Fuzz(f, func(c Config) error {
-		_, err := New(c)
+		_, _, err := New(c)
 		return err
 	},
 		`headers: { request: { set: { A: "{client_ip}" }, remove: [B, C-*] }, response: { add: { Set-Cookie: [a, b] } } }`,

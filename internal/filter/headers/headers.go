@@ -72,10 +72,11 @@ func checkRemove(d *config.Decoder, n *config.Node, kind template.Kind) {
 	}
 }
 
-// editor is the filter.
-type editor struct {
-	request, response edits
-}
+// A requestEditor edits the fields of requests, a responseEditor those of responses.
+type (
+	requestEditor  struct{ edits }
+	responseEditor struct{ edits }
+)
 
 // edits is what is done to one section of fields.
 type edits struct {
@@ -84,9 +85,16 @@ type edits struct {
 	prefixes []string // beginnings of names
 }
 
-// New returns the filter.
-func New(c Config) (filter.Filter, error) {
-	return &editor{newEdits(c.Request.Set, c.Request.Add, c.Request.Remove), newEdits(c.Response.Set, c.Response.Add, c.Response.Remove)}, nil
+// New returns two filters, of which either may be nil. They are two so that responses are edited also where the request did not get as far as the first: refusals,
+// redirects and error pages need security fields, too.
+func New(c Config) (requests, responses filter.Filter, err error) {
+	if r := c.Request; len(r.Set)+len(r.Add)+len(r.Remove) > 0 {
+		requests = &requestEditor{newEdits(r.Set, r.Add, r.Remove)}
+	}
+	if r := c.Response; len(r.Set)+len(r.Add)+len(r.Remove) > 0 {
+		responses = &responseEditor{newEdits(r.Set, r.Add, r.Remove)}
+	}
+	return requests, responses, nil
 }
 
 func newEdits(set, add []template.Line, remove []string) edits {
@@ -102,18 +110,19 @@ func newEdits(set, add []template.Line, remove []string) edits {
 }
 
 // Name implements filter.Filter.
-func (e *editor) Name() string { return Name }
+func (e *requestEditor) Name() string { return Name }
 
 // Request changes the request's fields.
-func (e *editor) Request(x *exchange.Exchange) exchange.Verdict {
-	e.request.apply(&x.Request.Fields, x)
+func (e *requestEditor) Request(x *exchange.Exchange) exchange.Verdict {
+	e.apply(&x.Request.Fields, x)
 	return exchange.Continue
 }
 
+// Name implements filter.Filter.
+func (e *responseEditor) Name() string { return Name }
+
 // Response changes the response's fields.
-func (e *editor) Response(x *exchange.Exchange) {
-	e.response.apply(&x.Response.Fields, x)
-}
+func (e *responseEditor) Response(x *exchange.Exchange) { e.apply(&x.Response.Fields, x) }
 
 func (e *edits) apply(f *exchange.Fields, x *exchange.Exchange) {
 	for _, name := range e.remove {

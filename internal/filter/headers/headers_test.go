@@ -10,11 +10,26 @@ import (
 	"sluice/internal/filter/filtertest"
 )
 
+// both is the two filters as one.
+type both struct {
+	*requestEditor
+	*responseEditor
+}
+
+func (both) Name() string { return Name }
+
 func newFilter(t *testing.T, text string) filter.Filter {
 	t.Helper()
-	f, err := New(filtertest.MustDecode[Config](t, text))
+	requests, responses, err := New(filtertest.MustDecode[Config](t, text))
 	if err != nil {
 		t.Fatal(err)
+	}
+	f := both{&requestEditor{}, &responseEditor{}}
+	if requests != nil {
+		f.requestEditor = requests.(*requestEditor)
+	}
+	if responses != nil {
+		f.responseEditor = responses.(*responseEditor)
 	}
 	return f
 }

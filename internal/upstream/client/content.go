@@ -109,8 +109,8 @@ func (b *content) fill() error {
 	c := b.conn
 	c.raw.ReadBy(c.idleBy())
 	size := buf.Large
-	if b.framing.Kind == wire.FramedLength && b.left < int64(size) {
-		size = int(b.left)
+	if b.framing.Kind == wire.FramedLength {
+		size = int(min(b.left, buf.Huge))
 	}
 	err := c.fill(size)
 	if err == nil {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"io"
 	"sync/atomic"
 
@@ -92,10 +93,41 @@ func (p *pump) send() *exchange.Error {
 		if _, err := c.raw.Writev(frame, piece); err != nil {
 			return nil
 		}
+		if err := p.splice(); err != nil {
+			return err
+		}
 		if p.framing.Kind == wire.FramedChunked {
 			frame = append(out[:0], "\r\n"...) // the end of the chunk goes with what follows
 		}
 	}
+}
+
+// spliceBytes is the least rest of a content that is moved by the kernel. make bench, workload upload.
+const spliceBytes = 256 << 10
+
+// splice has the kernel move the rest of a content that is long and comes straight from a socket. It does nothing where that can't be, and leaves errors of writing
+// to the next write.
+func (p *pump) splice() *exchange.Error {
+	source, ok := p.source.(exchange.Spliced)
+	if !ok {
+		return nil
+	}
+	from, left := source.Rest()
+	if left < spliceBytes {
+		return nil
+	}
+	for from != nil && left > 0 {
+		p.conn.raw.WriteBy(p.conn.sendBy())
+		moved, fromSource, err := p.conn.raw.Splice(from, left)
+		if err != nil && !fromSource || errors.Is(err, errors.ErrUnsupported) {
+			return nil
+		}
+		if err := source.Moved(moved, err); err != nil {
+			return asError(err, "read request content")
+		}
+		from, left = source.Rest()
+	}
+	return nil
 }
 
 // end writes what closes a chunked body, with the trailers of the request. From now on the response has its deadline.

@@ -1,4 +1,4 @@
-package route
+package build
 
 import (
 	"fmt"
@@ -8,16 +8,17 @@ import (
 
 	"sluice/internal/config"
 	"sluice/internal/exchange/exchangetest"
+	"sluice/internal/route"
 )
 
 // compiled decodes and compiles the YAML of a match, and returns what was wrong as "line:column text".
-func compiled(text string) (config.Match, []Match, []string) {
+func compiled(text string) (config.Match, []route.Match, []string) {
 	var d config.Decoder
 	var from config.Match
 	if n := d.Parse(config.Text("t.yaml", text), "t.yaml"); n != nil {
 		d.Decode(n, &from)
 	}
-	matches := Compile(&d, from)
+	matches := compileMatch(&d, from)
 	var wrong []string
 	for _, diag := range d.Diagnostics {
 		wrong = append(wrong, fmt.Sprintf("%d:%d %s", diag.Pos.Line, diag.Pos.Column, diag.Text))
@@ -39,7 +40,9 @@ func TestCompilesWhatTheConfigurationSays(t *testing.T) {
 	if len(wrong) > 0 || len(matches) != 2 {
 		t.Fatalf("%q %+v", wrong, matches)
 	}
-	table := build(t, []Site{siteOf("*", Rule{matches, &Route{Name: "0"}})})
+	table, _ := route.Build([]route.Site{
+		{Listener: ":80", Rules: []route.Rule{{Matches: matches, Route: &route.Route{Name: "0"}}}, Route: &route.Route{Name: "site"}},
+	}, route.Fallbacks{})
 	for target, want := range map[string]string{
 		"http://c.example/static/x": "0", "http://x.b.example/k%C3%A4se?debug": "0", "http://a.example/k%C3%A4se": "site", "http://a.example/k?debug": "site",
 	} {
@@ -66,16 +69,16 @@ func TestFaultyPatternsAreReportedAtTheirPlaces(t *testing.T) {
 func TestAProblemKnowsItsPlace(t *testing.T) {
 	first, all, _ := compiled("/a*")
 	second, some, _ := compiled("\n- { path: /z }\n- { path: [/b, /ab] }\n- { path: /ac, method: GET }\n- /ad")
-	_, problems := Build([]Site{siteOf("*", Rule{all, &Route{}}, Rule{some, &Route{}})}, Fallbacks{})
+	_, problems := route.Build([]route.Site{{Route: &route.Route{}, Rules: []route.Rule{{Matches: all, Route: &route.Route{}}, {Matches: some, Route: &route.Route{}}}}}, route.Fallbacks{})
 	var places []string
 	for _, p := range problems {
-		pos := Place(p, second).Pos
+		pos := placeOf(p, second).Pos
 		places = append(places, fmt.Sprintf("%d:%d", pos.Line, pos.Column))
 	}
 	if !slices.Equal(places, []string{"3:16", "4:11", "5:3"}) {
 		t.Errorf("%v %v", problems, places)
 	}
-	if p := problems[0]; p.By != 0 || Place(p, first) != nil {
+	if p := problems[0]; p.By != 0 || placeOf(p, first) != nil {
 		t.Errorf("%+v", p)
 	}
 }

@@ -20,16 +20,16 @@ import (
 	"sluice/internal/observe/accesslog"
 	"sluice/internal/route"
 	"sluice/internal/snapshot"
-	"sluice/internal/upstream/dial"
+	"sluice/internal/upstream/resolve"
 	wire "sluice/internal/wire/h1"
 )
 
 // Env is what snapshots are built into: things that live beside them. A zero Env is enough for a config test.
 type Env struct {
-	Loops    int              // how many drivers there are
-	Metrics  *observe.Metrics // nil: nothing is counted
-	Access   *accesslog.Log   // nil: no access log
-	Resolver *dial.Resolver   // of endpoints' names
+	Loops    int               // how many drivers there are
+	Metrics  *observe.Metrics  // nil: nothing is counted
+	Access   *accesslog.Log    // nil: no access log
+	Resolver *resolve.Resolver // of endpoints' names
 	ReadFile func(name string) ([]byte, error)
 }
 

@@ -2,7 +2,6 @@ package forward
 
 import (
 	"bytes"
-	"net/http"
 	"net/netip"
 
 	"sluice/internal/exchange"
@@ -131,10 +130,10 @@ func (r *Rules) CheckHops(x *exchange.Exchange) (exchange.Verdict, *exchange.Err
 	f := &x.Request.Fields
 	if r.settings.Via != "" && f.Has(exchange.FieldVia) && r.passes(f) >= r.settings.PassesMax {
 		return exchange.Continue, &exchange.Error{
-			Source: exchange.Downstream, Kind: exchange.KindProxyLoopDetected, Status: http.StatusLoopDetected, Op: "forward request",
+			Source: exchange.Downstream, Kind: exchange.KindProxyLoopDetected, Status: 508, Op: "forward request",
 		}
 	}
-	if !f.Has(exchange.FieldMaxForwards) || x.Request.Method != http.MethodTrace && x.Request.Method != http.MethodOptions {
+	if !f.Has(exchange.FieldMaxForwards) || x.Request.Method != "TRACE" && x.Request.Method != "OPTIONS" {
 		return exchange.Continue, nil
 	}
 	left := forwardsLeft(f)
@@ -143,13 +142,13 @@ func (r *Rules) CheckHops(x *exchange.Exchange) (exchange.Verdict, *exchange.Err
 		f.Del(exchange.FieldMaxForwards) // no number: it can't be counted down, and must not go on as it is
 	case left > 0:
 		f.Set(exchange.FieldMaxForwards, appendInt(&x.Scratch, left-1))
-	case x.Request.Method == http.MethodOptions:
-		x.Respond(http.StatusNoContent, "", nil)
+	case x.Request.Method == "OPTIONS":
+		x.Respond(204, "", nil)
 		return exchange.Answered, nil
 	default:
 		// An echo of the request would show a page's scripts what they must not see: cookies, and fields that proxies before us have added.
-		x.Respond(http.StatusMethodNotAllowed, "", nil)
-		x.Response.Fields.Add(exchange.FieldAllow, x.Scratch.String(http.MethodOptions))
+		x.Respond(405, "", nil)
+		x.Response.Fields.Add(exchange.FieldAllow, x.Scratch.String("OPTIONS"))
 		return exchange.Answered, nil
 	}
 	return exchange.Continue, nil

@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"net/http"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -67,6 +66,9 @@ func (r *Rules) hides(name []byte) bool {
 	return false
 }
 
+// dateFormat is IMF-fixdate for time.Format; the time must be in UTC (RFC 9110, section 5.6.7).
+const dateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
+
 // Dates makes the text of Date (RFC 9110, section 5.6.7), once for each second. The zero value is ready; all loops may use one at once.
 type Dates struct {
 	last atomic.Pointer[dateText]
@@ -75,7 +77,7 @@ type Dates struct {
 // dateText is an instant as text. It never changes.
 type dateText struct {
 	second int64 // Unix time
-	text   [len(http.TimeFormat)]byte
+	text   [len(dateFormat)]byte
 }
 
 // Text returns now as an HTTP date. It may be kept, and must not be written to.
@@ -84,7 +86,7 @@ func (d *Dates) Text(now time.Time) []byte {
 	t := d.last.Load()
 	if t == nil || t.second != second {
 		t = &dateText{second: second}
-		now.UTC().AppendFormat(t.text[:0], http.TimeFormat)
+		now.UTC().AppendFormat(t.text[:0], dateFormat)
 		d.last.Store(t)
 	}
 	return t.text[:]

@@ -1,5 +1,7 @@
-// Package snapshot is one config in built form. build makes it, services apply it, serve loads it once for each exchange. It is memory only and never
-// changes: what has a socket, a goroutine or a timer is a service beside it.
+// Package snapshot is one config in built form.
+//
+// build makes it, services apply it, serve loads it once for each exchange. It is memory only and never changes; what has a socket, a goroutine or a timer is a
+// service beside it. Endpoints, whose counters do change, are shared by the snapshots that have them.
 package snapshot
 
 import (

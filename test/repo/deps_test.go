@@ -23,42 +23,47 @@ const layers = `
 	wire/h1: wire/target exchange
 
 	# Features.
-	template: exchange
 	config:
+	template: config wire/query exchange
 	filter: exchange
-	filter/*: filter exchange template config loop buf
+	filter/*: filter exchange template config wire/* loop buf
 
 	# The origin's side.
 	upstream/balance: exchange
-	upstream/dial: loop buf
-	upstream: upstream/balance upstream/dial exchange loop buf
-	upstream/client: upstream upstream/dial wire/* exchange loop buf
-	forward: upstream upstream/client route snapshot template wire/* exchange loop buf
+	upstream/resolve:
+	upstream/dial: upstream/resolve loop buf
+	upstream/client: wire/* exchange loop buf
+	upstream: upstream/balance upstream/client exchange
+	forward: upstream upstream/balance upstream/client wire/* exchange loop buf
 
 	# The way of a request.
-	route: wire/target wire/query filter upstream template exchange
-	snapshot: route upstream filter template exchange
-	serve: forward snapshot route filter upstream template exchange loop buf
+	route: wire/target wire/query filter exchange
+	snapshot: downstream/h1 forward route upstream filter
+	serve: forward snapshot route wire/h1 exchange
 
 	# The client's side.
 	downstream/h1: wire/* exchange loop buf
-	downstream/listen: snapshot wire/* loop buf
+	downstream/listen: wire/* loop buf
 	downstream/cert: snapshot
 
 	# Beside the way.
-	build: config filter filter/* observe/* forward route snapshot template upstream upstream/balance exchange
-	observe/*: observe/logfile observe/metric template config filter exchange loop buf
+	build: config filter filter/* observe observe/* downstream/h1 forward route snapshot template upstream upstream/* wire/h1 exchange
+	observe: observe/metric exchange
+	observe/*: observe/logfile observe/metric exchange buf
 	health: snapshot upstream upstream/dial loop buf
 	admin: config snapshot observe/* health upstream
 
 	# The parts put together.
-	app: config build snapshot serve forward observe/* health admin upstream upstream/* downstream/* exchange loop buf
-	cmd/sluice: app
+	app: config build snapshot serve forward observe observe/* health admin upstream upstream/* downstream/* exchange loop buf
+	demo:
+	cli: app build config demo
+	cmd/sluice: cli
 `
 
 // libraries says which folder may import each third-party module.
 var libraries = map[string]string{
-	"go.yaml.in/yaml/v4": "internal/config",
+	"go.yaml.in/yaml/v4":     "internal/config",
+	"github.com/spf13/cobra": "internal/cli",
 }
 
 const module = "sluice/"

@@ -29,7 +29,7 @@ func (c *conn) Serve() {
 		if r := recover(); r != nil { // the driver logs it; the connection must not be left open, or counted, for ever
 			c.raw.Reset()
 			c.close()
-			panic(r)
+			panic(r) //style:allow panic it goes on to the driver, which recovers and logs it
 		}
 	}()
 	for c.awaitRequest() {

@@ -97,6 +97,7 @@ const busyTimeout = time.Second
 
 const busyResponse = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
+// busy is the handler of a connection that is turned away.
 type busy struct{ raw loop.Conn }
 
 // Serve implements loop.Handler. It reads what has come, so that closing does not reset the connection before the answer was read.

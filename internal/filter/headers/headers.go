@@ -72,11 +72,11 @@ func checkRemove(d *config.Decoder, n *config.Node, kind template.Kind) {
 	}
 }
 
-// A requestEditor edits the fields of requests, a responseEditor those of responses.
-type (
-	requestEditor  struct{ edits }
-	responseEditor struct{ edits }
-)
+// requestEditor is the filter that edits the fields of requests.
+type requestEditor struct{ edits }
+
+// responseEditor is the filter that edits the fields of responses.
+type responseEditor struct{ edits }
 
 // edits is what is done to one section of fields.
 type edits struct {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"syscall"
 	"time"
 
 	"sluice/internal/buf"
@@ -316,7 +315,7 @@ func dialError(err error) *exchange.Error {
 		e.Kind = exchange.KindConnectionTimeout
 	case errors.As(err, &dns):
 		e.Kind = exchange.KindDNSError
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.EADDRNOTAVAIL):
+	case loop.IsExhausted(err):
 		e.Source, e.Kind, e.Status = exchange.Internal, exchange.KindConnectionLimit, 503
 	case errors.Is(err, loop.ErrStopped):
 		e.Source, e.Kind, e.Retry = exchange.Internal, exchange.KindProxyInternalError, exchange.RetryNo

@@ -14,6 +14,7 @@ type waiters struct {
 	list []waiter // guarded by mu
 }
 
+// waiter is one of them.
 type waiter struct {
 	signal *loop.Signal
 	driver loop.Driver

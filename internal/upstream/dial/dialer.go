@@ -1,3 +1,7 @@
+// Package dial opens connections to endpoints: TCP, Unix sockets, and names whose addresses change.
+//
+// A Dialer belongs to one endpoint and is asked by upstream/client in a task of a loop. Names are looked up by the Resolver of upstream/resolve, so that a
+// task waits for a look-up only once. TLS, PROXY headers and tunnels will be dialers around this one.
 package dial
 
 import (
@@ -9,6 +13,7 @@ import (
 	"time"
 
 	"sluice/internal/loop"
+	"sluice/internal/upstream/resolve"
 )
 
 // A Dialer connects to one endpoint: a Unix socket, an IP address, or a name that is looked up.
@@ -16,12 +21,12 @@ type Dialer struct {
 	network, address string // what the driver dials; address is empty for a name
 	name             string
 	port             uint16
-	resolver         *Resolver
+	resolver         *resolve.Resolver
 	turn             atomic.Uint32
 }
 
 // New returns a dialer for an address: network is "tcp" or "unix". The resolver is needed for names only.
-func New(network, address string, r *Resolver) *Dialer {
+func New(network, address string, r *resolve.Resolver) *Dialer {
 	if network == "tcp" {
 		if _, err := netip.ParseAddrPort(address); err != nil {
 			host, port, _ := net.SplitHostPort(address)
@@ -38,7 +43,7 @@ func (e *Dialer) Dial(d loop.Driver, by time.Duration) (loop.Conn, error) {
 		return d.Dial(e.network, e.address, by)
 	}
 	addrs, err := e.resolver.Lookup(e.name)
-	if errors.Is(err, ErrNotLookedUp) {
+	if errors.Is(err, resolve.ErrNotLookedUp) {
 		if stopped := d.Offload(func() { addrs, err = e.resolver.Resolve(e.name) }); stopped != nil {
 			return nil, stopped
 		}

@@ -1,8 +1,8 @@
-// Package dial opens connections to endpoints: TCP, Unix sockets, and names that are looked up again and again, because they change.
+// Package resolve knows the addresses of endpoints' names, which change: it looks them up again and again.
 //
-// A Dialer belongs to one endpoint and is asked by upstream/client in a task of a loop. The Resolver is a service: it has a goroutine, is told of the names in
-// use by Apply and ended by Close. Tasks read its answers without waiting; only the first look-up of a name blocks, and so is offloaded.
-package dial
+// A Resolver is a service: it has a goroutine, is told of the names in use, and is closed at the end. upstream/dial asks it: Lookup reads what is known and never
+// waits; the first answer of a name is awaited by Resolve, through the driver's Offload. A failed look-up keeps the last good answer for a while.
+package resolve
 
 import (
 	"context"

@@ -1,124 +1,199 @@
-// Package app puts the parts together: it loads the config, opens sockets, runs the loops, and ends them in order.
+// Package app puts the parts together: it reads the config, opens what has a socket, a goroutine or a timer, tells all of it of a new config, and ends it in
+// order.
 //
-// It is the only package that knows every service. What an exchange goes through is serve's; what a config means is build's.
+// An Engine is the way of a request with its listening sockets: drivers, codecs, the snapshot in force. A Process is an engine with the services beside it:
+// logs, metrics, admin server, resolver. What an exchange goes through is serve's; what a config means is build's.
+//
+// It is the only package that knows every service. It reads no command line and ends no process: that is cli's.
 package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"sluice/internal/downstream/h1"
-	"sluice/internal/downstream/listen"
-	"sluice/internal/loop"
-	"sluice/internal/serve"
+	"sluice/internal/admin"
+	"sluice/internal/build"
+	"sluice/internal/config"
+	"sluice/internal/observe"
+	"sluice/internal/observe/accesslog"
+	"sluice/internal/observe/errlog"
+	"sluice/internal/observe/metric"
 	"sluice/internal/snapshot"
+	"sluice/internal/upstream/resolve"
 )
 
-// An Engine runs snapshots: loops, listening sockets and codecs.
-type Engine struct {
-	log      *slog.Logger
-	current  snapshot.Current
-	gate     listen.Gate
-	group    loop.Group
-	h1       *h1.Server
-	watchdog *loop.Watchdog
-	sockets  []*listen.Socket
-	stops    []func()
+// A Program says what a process is to run.
+type Program struct {
+	// Load reads the config: at the start, and again at each reload. It returns nil if there is nothing that could be decoded; d has the reasons.
+	Load func(d *config.Decoder) *config.Config
+	// File is the config's path. "" says that there is no file: then SIGHUP ends the process like SIGTERM, since there is nothing to read again.
+	File string
+	// Version is the build's, for metrics and status.
+	Version string
+	// Driver says who runs the tasks.
+	Driver Driver
 }
 
-// stallLimit is how long a turn of a loop may take before the watchdog complains.
-const stallLimit = time.Second
+// A ConfigError says that a config is not fit for use. The decoder has what is wrong with it.
+type ConfigError struct{ Decoder *config.Decoder }
 
-// NewEngine makes an engine of so many loops; 0 is one for each processor that the process may use.
-func NewEngine(loops int, log *slog.Logger) (*Engine, error) {
-	if loops == 0 {
-		loops = runtime.GOMAXPROCS(0)
-	}
-	e := &Engine{log: log}
-	for id := range loops {
-		sys, err := loop.NewSystem(loop.WaitNetpoller)
-		if err != nil {
-			return nil, err
-		}
-		e.group.Loops = append(e.group.Loops, loop.New(id, sys, loop.SystemClock{}, log))
-	}
-	e.h1 = h1.NewServer(&serve.Server{Current: &e.current}, func() *h1.Settings { return e.current.Load().H1 }, loops)
-	return e, nil
-}
-
-// Loops is how many there are.
-func (e *Engine) Loops() int { return len(e.group.Loops) }
-
-// Start opens the snapshot's listeners and runs the loops.
-func (e *Engine) Start(snap *snapshot.Snapshot) error {
-	e.current.Store(snap)
-	var names []string
-	for _, l := range snap.Listeners {
-		s, err := listen.Open(l.Address)
-		if err != nil {
-			for _, open := range e.sockets {
-				_ = open.Close()
-			}
-			return err
-		}
-		e.sockets = append(e.sockets, s)
-		names = append(names, l.Name)
-	}
-	for _, l := range e.group.Loops {
-		go l.Run()
-	}
-	e.watchdog = loop.NewWatchdog(e.group.Loops, stallLimit, e.log)
-	for i, s := range e.sockets {
-		fd, err := s.Take()
-		if err != nil {
-			return fmt.Errorf("listen on %s: %w", s.Address, err)
-		}
-		e.stops = append(e.stops, e.group.Listen(fd, e.accept(names[i])))
-	}
-	return nil
-}
-
-// accept says what happens to the connections of a listener.
-func (e *Engine) accept(listener string) *loop.Accept {
-	return &loop.Accept{
-		Handler: func(c loop.Conn) loop.Handler {
-			ticket, ok := e.gate.Enter(c.Peer().Addr())
-			if !ok {
-				return h1.Busy(c)
-			}
-			return e.h1.Handler(c, listener, ticket.Leave)
-		},
-		Paused: func(err error) { e.log.Warn("accepting pauses: out of descriptors or memory", "error", err) },
-	}
-}
-
-// Stop ends the engine: no new connections, exchanges go on until ctx is done, then everything is closed.
-func (e *Engine) Stop(ctx context.Context) {
-	for _, stop := range e.stops {
-		stop()
-	}
-	for _, l := range e.group.Loops {
-		l.Drain()
-	}
-	for e.gate.Open() > 0 && ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-time.After(drainLook):
+// Error implements error.
+func (e *ConfigError) Error() string {
+	for _, diag := range e.Decoder.Diagnostics {
+		if diag.Severity == config.Error {
+			return "the config can't be used: " + diag.Text
 		}
 	}
-	e.watchdog.Stop()
-	for _, l := range e.group.Loops {
-		l.Stop()
-	}
+	return "the config can't be used"
 }
 
-// drainLook is how often Stop looks whether all connections have ended.
-const drainLook = 20 * time.Millisecond
+// Read loads and builds a config without opening anything: the config test. The config and the snapshot are nil if there was nothing that could be decoded, and must
+// not be used if d.Failed.
+func Read(load func(d *config.Decoder) *config.Config) (d *config.Decoder, cfg *config.Config, snap *snapshot.Snapshot) {
+	d = &config.Decoder{Features: build.Features()}
+	cfg = load(d)
+	if cfg != nil {
+		snap = build.Build(d, cfg, nil, build.Env{Loops: 1, ReadFile: config.Disk().ReadFile})
+	}
+	return d, cfg, snap
+}
 
-var _ = errors.New
-var _ netip.Addr
+// read is Read with an error instead of a decoder that failed.
+func read(load func(d *config.Decoder) *config.Config) (*config.Decoder, *config.Config, error) {
+	d, cfg, _ := Read(load)
+	if cfg == nil || d.Failed() {
+		return nil, nil, &ConfigError{d}
+	}
+	return d, cfg, nil
+}
+
+// A Process is a running Sluice. Its methods may be called from any goroutine, but not from tasks.
+type Process struct {
+	program  Program
+	started  time.Time
+	output   output // of log
+	log      *errlog.Log
+	set      *metric.Set
+	access   *accesslog.Log
+	resolver *resolve.Resolver
+	admin    *admin.Server
+	engine   *Engine
+	env      build.Env
+
+	inForce atomic.Pointer[inForce] // nil before the first config
+
+	mu sync.Mutex // keeps Start, Reload and Stop apart
+}
+
+// inForce is the config that the process follows. It does not change.
+type inForce struct {
+	cfg   *config.Config
+	since time.Time
+}
+
+// Start starts a process. The error is a *ConfigError, or says what could not be opened.
+func Start(program Program) (*Process, error) {
+	d, cfg, err := read(program.Load)
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{program: program, started: time.Now()}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.openLocked(d, cfg); err != nil {
+		p.closeLocked()
+		return nil, err
+	}
+	p.log.Info("started", "version", program.Version, "config", program.File, "sites", len(cfg.Sites), "loops", p.engine.Drivers())
+	return p, nil
+}
+
+// openLocked makes all services, which do nothing yet, and applies the first config. The caller must hold p.mu.
+func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) {
+	drivers := driversOf(p.program.Driver, cfg)
+	p.set = metric.NewSet(drivers)
+	_ = p.output.use("stderr")
+	p.log = errlog.New(&p.output, false, slog.LevelInfo, p.set)
+	if p.engine, err = NewEngine(Options{Driver: p.program.Driver, Loops: drivers, Log: p.log.Logger}); err != nil {
+		return err
+	}
+	failed := func(err error) { p.log.Error("the access log can't be written", "error", err) }
+	if p.access, err = accesslog.New(accesslog.Settings{Failed: failed}, p.engine.Drivers(), p.set); err != nil {
+		return err
+	}
+	p.resolver = resolve.NewResolver(lookUp, resolve.DefaultResolverSettings(), p.reportName)
+	if p.admin, err = admin.New(admin.Settings{Listen: admin.Off}, p.adminSources()); err != nil {
+		return err
+	}
+	p.env = build.Env{
+		Loops: p.engine.Drivers(), Metrics: observe.NewMetrics(p.set), Access: p.access, Resolver: p.resolver, ReadFile: config.Disk().ReadFile,
+	}
+	p.countProcess()
+	snap := build.Build(d, cfg, nil, p.env)
+	if d.Failed() { // a file has changed since it was read
+		return &ConfigError{d}
+	}
+	return p.applyLocked(d, cfg, snap)
+}
+
+// driversOf is how many drivers there will be. As many loops as processors: a loop never has to wait for another one, nor the scheduler to choose.
+func driversOf(d Driver, cfg *config.Config) int {
+	if d == Goroutines {
+		return 1
+	}
+	if cfg.Limits.Loops > 0 {
+		runtime.GOMAXPROCS(cfg.Limits.Loops)
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func lookUp(ctx context.Context, name string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+}
+
+// reportName is told by the resolver how look-ups go.
+func (p *Process) reportName(name string, err error) {
+	if err != nil {
+		p.log.Warn("a server's name can't be looked up", "name", name, "error", err)
+		return
+	}
+	p.log.Info("a server's name can be looked up again", "name", name)
+}
+
+// Addresses are where the process listens for clients, sorted.
+func (p *Process) Addresses() []string { return p.engine.Addresses() }
+
+// Log is the process's own log.
+func (p *Process) Log() *slog.Logger { return p.log.Logger }
+
+// Stop ends the process: exchanges that run may go on until ctx is done.
+func (p *Process) Stop(ctx context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if cut := p.engine.Stop(ctx); cut > 0 {
+		p.log.Warn("connections were cut off", "connections", cut)
+	}
+	p.log.Info("stopped")
+	p.closeLocked()
+}
+
+// closeLocked ends the services that were made, those that others need last. The engine has stopped. The caller must hold p.mu.
+func (p *Process) closeLocked() {
+	if p.admin != nil {
+		_ = p.admin.Close()
+	}
+	if p.resolver != nil {
+		p.resolver.Close()
+	}
+	if p.access != nil {
+		_ = p.access.Close()
+	}
+	_ = p.log.Close()
+	p.output.close()
+}

@@ -213,6 +213,7 @@ listeners:
   8443: { addresses: [127.0.0.1, "::1"] }
 trusted_proxies: { networks: [10.0.0.0/8], unix: true, fields: x_forwarded }
 limits:
+  loops: 2
   connections: 10000
   connections_per_address: 100
   head: 64KiB

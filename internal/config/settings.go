@@ -8,6 +8,8 @@ import (
 
 // Limits bound what the whole process takes, under limits at the top. Each is reached cheaply: the request is refused, or the connection closed.
 type Limits struct {
+	// Loops is how many event loops share the work; 0 is one for each processor that the process may use. It changes at the next start only.
+	Loops int `conf:"loops,min=0,max=1024"`
 	// Connections is how many clients may be connected at once; off is as many as the process may have descriptors. Further ones get 503.
 	Connections int `conf:"connections,off,min=0"`
 	// ConnectionsPerAddress is how many connections one client address may have; off is no limit, since many clients can be behind one address.
@@ -30,7 +32,7 @@ type Limits struct {
 	SendTimeout Duration `conf:"send_timeout,min=100ms"`
 	// LingerTimeout is how long what a client still sends is read and dropped after a refusal, so that it gets to read the refusal.
 	LingerTimeout Duration `conf:"linger_timeout,min=100ms"`
-	// DrainTimeout is how long exchanges may go on after the process was told to end.
+	// DrainTimeout is how long exchanges may go on after the process was told to end; off ends them at once.
 	DrainTimeout Duration `conf:"drain_timeout,off,min=0s"`
 	// Requests is how many requests one connection may bring; off is no limit.
 	Requests int `conf:"requests,off,min=0"`

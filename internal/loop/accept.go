@@ -39,9 +39,9 @@ type acceptor struct {
 	closed bool
 }
 
-// Listen makes all loops of the group accept from a listening socket, which it makes non-blocking. The returned function ends that and then closes the descriptor.
+// Listen makes all loops of the group accept from a listening socket, which it makes non-blocking. The returned function ends that, takes what still waits
+// to be accepted (closing would reset it), and closes the descriptor. Any goroutine but a loop's may call it.
 func (g *Group) Listen(fd int, accept *Accept) (stop func()) {
-	_ = syscall.SetNonblock(fd, true) // a raw system call that blocks would stop the loop for good
 	acceptors := make([]*acceptor, len(g.Loops))
 	for i, l := range g.Loops {
 		a := &acceptor{loop: l, group: g, fd: fd, accept: accept}
@@ -52,14 +52,14 @@ func (g *Group) Listen(fd int, accept *Accept) (stop func()) {
 	return func() {
 		left := make(chan struct{}, len(acceptors))
 		for _, a := range acceptors {
-			if !a.loop.Post(func() { a.unwatch(); left <- struct{}{} }) {
+			if !a.loop.Post(func() { a.end(); left <- struct{}{} }) {
 				left <- struct{}{}
 			}
 		}
 		for range acceptors {
 			<-left
 		}
-		_ = syscall.Close(fd)
+		g.Loops[0].sys.Close(fd, false)
 	}
 }
 
@@ -86,25 +86,34 @@ func (a *acceptor) unwatch() {
 // closeNow implements source. The descriptor belongs to the group.
 func (a *acceptor) closeNow() { a.unwatch() }
 
+// end accepts what waits, for the last time.
+func (a *acceptor) end() {
+	for !a.closed && a.take() {
+	}
+	a.unwatch()
+}
+
 // onEvent accepts what waits.
 func (a *acceptor) onEvent(tag uint32, _ Ready) {
-	for range acceptMax {
-		if tag != a.tag || a.closed {
-			return
-		}
-		fd, peer, errno := a.loop.sys.Accept(a.fd)
-		switch errno {
-		case 0:
-			a.place(fd, peer)
-		case syscall.EAGAIN:
-			return
-		case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
-			a.accept.Paused(errno)
-			a.pause()
-			return
-		default: // the connection that waited has gone (ECONNABORTED and network errors; accept(2)): take the next
-		}
+	for n := 0; n < acceptMax && tag == a.tag && a.take(); n++ {
 	}
+}
+
+// take accepts one connection. It is false if there is none, or none can be taken now.
+func (a *acceptor) take() bool {
+	fd, peer, errno := a.loop.sys.Accept(a.fd)
+	switch errno {
+	case 0:
+		a.place(fd, peer)
+	case syscall.EAGAIN:
+		return false
+	case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EBADF, syscall.EINVAL, syscall.ENOTSOCK:
+		a.accept.Paused(errno)
+		a.pause()
+		return false
+	default: // the connection that waited has gone (ECONNABORTED and network errors; accept(2)): take the next
+	}
+	return true
 }
 
 // pause stops accepting for a moment: the event would come again at once.
@@ -134,6 +143,7 @@ func (a *acceptor) place(fd int, peer netip.AddrPort) {
 	if best == a.loop {
 		best.adopt(fd, peer, a.accept)
 	} else if !best.Post(func() { best.adopt(fd, peer, a.accept) }) {
+		best.conns.Add(-1)
 		a.loop.sys.Close(fd, true)
 	}
 }
@@ -153,5 +163,5 @@ func (l *Loop) adopt(fd int, peer netip.AddrPort, accept *Accept) {
 		c.close(true)
 		return
 	}
-	c.arm()
+	c.rest()
 }

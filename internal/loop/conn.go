@@ -18,7 +18,7 @@ type conn struct {
 	quiet   bool  // Read answers ErrQuiet instead of waiting; the next byte starts a task
 	serving bool  // handler.Serve is running
 	closed  bool
-	counted bool // accepted: it counts in Loop.conns
+	counted bool // accepted: it counts in Loop.conns; others we opened ourselves
 
 	reader, writer  *task // who waits for In or an end, who for Out
 	readBy, writeBy time.Duration
@@ -40,7 +40,8 @@ func (l *Loop) newConn(fd int, peer netip.AddrPort) (*conn, syscall.Errno) {
 	return c, errno
 }
 
-// onEvent notes what the descriptor is ready for and resumes who waits for it, or starts a task if nobody does and the connection is quiet.
+// onEvent notes what the descriptor is ready for and makes due who waits for it, or a new task if nobody does and the connection is quiet. Tasks run
+// when all events of a turn have been noted: none of them sees a connection that has ended already as one that is alive, and none closes what has an event to come.
 func (c *conn) onEvent(tag uint32, r Ready) {
 	if tag != c.tag {
 		return // the event was of an earlier connection with the same descriptor
@@ -48,22 +49,22 @@ func (c *conn) onEvent(tag uint32, r Ready) {
 	c.ready |= r
 	if r&In != 0 {
 		if c.reader != nil {
-			c.loop.resume(c.reader)
-		} else if c.quiet && !c.serving && !c.closed {
+			c.loop.schedule(c.reader)
+		} else if c.quiet {
 			c.serve()
 		}
 	}
-	if c.writer != nil && c.ready&Out != 0 {
-		c.loop.resume(c.writer)
+	if r&Out != 0 && c.writer != nil {
+		c.loop.schedule(c.writer)
 	}
 	if w := c.watcher; r&Broken != 0 && w != nil && w.reader != nil {
 		c.loop.schedule(w.reader)
 	}
 }
 
-// serve starts a task for the handler.
+// serve starts a task for the handler, if there is none.
 func (c *conn) serve() {
-	if c.handler == nil || c.serving {
+	if c.handler == nil || c.serving || c.closed {
 		return
 	}
 	c.serving = true
@@ -73,7 +74,29 @@ func (c *conn) serve() {
 }
 
 // served is called when the handler has returned.
-func (c *conn) served() { c.serving = false }
+func (c *conn) served() {
+	c.serving = false
+	if c.quiet {
+		c.rest()
+	}
+}
+
+// rest leaves a quiet connection to the loop until its next event or deadline, or has it served at once if there is something already.
+func (c *conn) rest() {
+	if c.hasInput() || passed(c.readBy, c.loop.now) || c.loop.draining.Load() {
+		c.serve()
+		return
+	}
+	c.arm()
+}
+
+// hasInput reports whether bytes or an end are waiting. A read that filled its buffer to the brim leaves In behind, with or without more to come.
+func (c *conn) hasInput() bool {
+	if c.ready&In != 0 && c.ready&(InEnd|Broken) == 0 && !c.loop.sys.Pending(int(c.fd)) {
+		c.ready &^= In
+	}
+	return c.ready&In != 0
+}
 
 // expire implements expirer: the deadline that the timer was set for has come, or has moved since.
 func (c *conn) expire(now time.Duration) {
@@ -83,7 +106,7 @@ func (c *conn) expire(now time.Duration) {
 	if passed(c.readBy, now) {
 		if c.reader != nil {
 			c.loop.schedule(c.reader)
-		} else if c.quiet && !c.closed {
+		} else if c.quiet {
 			c.serve()
 		}
 	}
@@ -92,20 +115,20 @@ func (c *conn) expire(now time.Duration) {
 
 func passed(by, now time.Duration) bool { return by != 0 && by <= now }
 
-// arm sets the timer for the nearest deadline of a wait. An entry that comes too early is left: expire looks again.
+// arm sets the timer for the nearest deadline to come. An entry that comes too early is left: expire looks again.
 func (c *conn) arm() {
-	at := time.Duration(0)
-	if c.reader != nil || c.quiet {
-		at = c.readBy
-	}
-	if c.writer != nil && c.writeBy != 0 && (at == 0 || c.writeBy < at) {
-		at = c.writeBy
+	if c.closed {
+		return // it must not be reachable from the wheel
 	}
 	now := c.loop.now
-	if at <= now && at != 0 && c.quiet && c.reader == nil {
-		at = now + wheelTick // a quiet connection that has expired already
+	at := c.timer.at
+	if c.writer != nil && c.writeBy > now && (at == 0 || c.writeBy < at) {
+		at = c.writeBy
 	}
-	if at > now && (c.timer.at == 0 || at < c.timer.at) {
+	if (c.reader != nil || c.quiet) && c.readBy > now && (at == 0 || c.readBy < at) {
+		at = c.readBy
+	}
+	if at != c.timer.at {
 		c.loop.timers.set(&c.timer, at, now)
 	}
 }
@@ -118,19 +141,25 @@ func (c *conn) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if c.quiet {
-			if c.loop.draining.Load() {
-				return 0, ErrDraining
-			}
-			if passed(c.readBy, c.loop.now) {
-				return 0, os.ErrDeadlineExceeded
-			}
-			c.arm()
-			return 0, ErrQuiet
+			return 0, c.quietError()
 		}
 		if err := c.waitRead(); err != nil {
 			return 0, err
 		}
 	}
+}
+
+// quietError says why Read of a quiet connection has no byte.
+func (c *conn) quietError() error {
+	switch {
+	case c.loop.stopping.Load():
+		return ErrStopped
+	case c.loop.draining.Load():
+		return ErrDraining
+	case passed(c.readBy, c.loop.now):
+		return os.ErrDeadlineExceeded
+	}
+	return ErrQuiet
 }
 
 // errAgain says that a call would have blocked.
@@ -223,6 +252,9 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) Writev(a, b []byte) (int64, error) {
 	written := int64(0)
 	for len(a)+len(b) > 0 {
+		if len(a) == 0 {
+			a, b = b, nil
+		}
 		n, err := c.tryWrite(a, b)
 		written += int64(n)
 		if err == errAgain {
@@ -283,10 +315,12 @@ func (c *conn) waitWrite() error {
 // ReadBy implements Conn.
 func (c *conn) ReadBy(at time.Duration) {
 	c.readBy = at
-	if c.reader != nil {
-		if passed(at, c.loop.now) {
-			c.loop.schedule(c.reader)
-		}
+	if c.reader == nil && !c.quiet {
+		return
+	}
+	if passed(at, c.loop.now) {
+		c.expire(c.loop.now)
+	} else {
 		c.arm()
 	}
 }
@@ -294,10 +328,12 @@ func (c *conn) ReadBy(at time.Duration) {
 // WriteBy implements Conn.
 func (c *conn) WriteBy(at time.Duration) {
 	c.writeBy = at
-	if c.writer != nil {
-		if passed(at, c.loop.now) {
-			c.loop.schedule(c.writer)
-		}
+	if c.writer == nil {
+		return
+	}
+	if passed(at, c.loop.now) {
+		c.loop.schedule(c.writer)
+	} else {
 		c.arm()
 	}
 }
@@ -305,8 +341,8 @@ func (c *conn) WriteBy(at time.Duration) {
 // Quiet implements Conn.
 func (c *conn) Quiet(on bool) {
 	c.quiet = on
-	if on {
-		c.arm()
+	if on && !c.serving { // a handler's own Read says what has come
+		c.rest()
 	}
 }
 
@@ -324,8 +360,8 @@ func (c *conn) Watch(other Conn) {
 	}
 }
 
-// Alive implements Conn. Events tell of an end as soon as the loop has turned, so that no system call is needed.
-func (c *conn) Alive() bool { return !c.closed && c.ready&(In|InEnd|Broken) == 0 }
+// Alive implements Conn. Events tell of an end as soon as the loop has turned, so that no system call is needed but where the last read filled its buffer.
+func (c *conn) Alive() bool { return !c.closed && !c.hasInput() }
 
 // CloseWrite implements Conn.
 func (c *conn) CloseWrite() error {
@@ -356,6 +392,7 @@ func (c *conn) close(reset bool) {
 	l.timers.clear(&c.timer)
 	l.sources[c.fd] = nil
 	l.sys.Close(int(c.fd), reset)
+	c.fd = -1 // it is the next connection's
 	if c.counted {
 		l.conns.Add(-1)
 	}

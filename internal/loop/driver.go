@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"sluice/internal/buf"
@@ -31,6 +32,19 @@ var (
 
 // IsTimeout reports whether err says that a deadline has passed.
 func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// IsExhausted reports whether err says that the process or the machine is out of descriptors, ports or memory.
+func IsExhausted(err error) bool {
+	var errno syscall.Errno
+	if !errors.As(err, &errno) {
+		return false
+	}
+	switch errno {
+	case syscall.EMFILE, syscall.ENFILE, syscall.EADDRNOTAVAIL, syscall.ENOBUFS, syscall.ENOMEM:
+		return true
+	}
+	return false
+}
 
 // quietError is temporary, so that crypto/tls keeps its state for it.
 type quietError struct{}
@@ -93,9 +107,9 @@ type Conn interface {
 	Handle(h Handler)
 	// Alive reports whether an idle connection can be used again: not closed by the peer, and no byte unasked for.
 	Alive() bool
-	// Splice moves up to n bytes from src to this connection within the kernel, waiting on either as needed. handled is false, and nothing has moved, if it can't be done
-	// between these two; a read error is told apart by fromSrc.
-	Splice(src Conn, n int64) (moved int64, handled, fromSrc bool, err error)
+	// Splice moves what src has, at most n bytes, to this connection within the kernel; it waits for the first byte of src and until all of it is written.
+	// errors.ErrUnsupported says that nothing has moved and that it can't be done between these two; fromSrc tells a read error from a write error.
+	Splice(src Conn, n int64) (moved int64, fromSrc bool, err error)
 	// Peer and Local are the connection's addresses; zero for Unix sockets.
 	Peer() netip.AddrPort
 	Local() netip.AddrPort

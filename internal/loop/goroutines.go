@@ -3,10 +3,13 @@ package loop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -17,15 +20,20 @@ import (
 
 // Goroutines is the driver of plain goroutines over net.Conn: for systems without epoll, for tests, and where something else makes the streams.
 type Goroutines struct {
-	start   time.Time
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
-	buffers buf.Pool
+	// Log is where panics of tasks go; nil is slog.Default. Set it before the first task.
+	Log *slog.Logger
 
-	mu       sync.Mutex
-	conns    map[*netConn]struct{} // guarded by mu; all that are open
-	stopped  atomic.Bool
+	start    time.Time
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	buffers  buf.Pool
 	draining atomic.Bool
-	tasks    sync.WaitGroup
+	stopping context.Context // done once Stop is called
+	stop     context.CancelFunc
+
+	mu        sync.Mutex
+	conns     map[*netConn]struct{} // guarded by mu; all that are open
+	listeners []net.Listener        // guarded by mu
+	tasks     sync.WaitGroup        // grows from zero only while mu is held and before Stop
 }
 
 // NewGoroutines returns a driver that connects with dial; nil means net.Dialer.
@@ -33,7 +41,9 @@ func NewGoroutines(dial func(ctx context.Context, network, address string) (net.
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
 	}
-	return &Goroutines{start: time.Now(), dial: dial, conns: map[*netConn]struct{}{}}
+	g := &Goroutines{start: time.Now(), dial: dial, conns: map[*netConn]struct{}{}}
+	g.stopping, g.stop = context.WithCancel(context.Background())
+	return g
 }
 
 // Serve runs the handler that accept makes for c on a goroutine of its own, until the connection ends.
@@ -42,60 +52,108 @@ func (g *Goroutines) Serve(nc net.Conn, accept *Accept) {
 	if c == nil {
 		return
 	}
+	defer g.tasks.Done()
 	c.handler = accept.Handler(c)
 	if c.handler == nil {
 		c.Reset()
 		return
 	}
-	g.Go(func() {
-		defer c.Close()
-		c.handler.Serve()
-	})
+	g.tasks.Go(func() { g.run(c, c.handler.Serve) })
 }
 
-// Listen accepts from ln until it is closed.
+// Listen accepts from ln until Stop, which closes it, or until it is closed.
 func (g *Goroutines) Listen(ln net.Listener, accept *Accept) {
-	g.Go(func() {
-		for {
-			nc, err := ln.Accept()
-			switch {
-			case err == nil:
-				g.Serve(nc, accept)
-			case errors.Is(err, net.ErrClosed) || g.stopped.Load():
-				return
-			default:
-				accept.Paused(err)
-				time.Sleep(acceptPause)
-			}
-		}
-	})
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopped() {
+		_ = ln.Close()
+		return
+	}
+	g.listeners = append(g.listeners, ln)
+	g.tasks.Go(func() { g.accept(ln, accept) })
 }
 
+func (g *Goroutines) accept(ln net.Listener, accept *Accept) {
+	for {
+		nc, err := ln.Accept()
+		switch {
+		case err == nil:
+			g.Serve(nc, accept)
+			continue
+		case errors.Is(err, net.ErrClosed) || g.stopped():
+			return
+		}
+		accept.Paused(err)
+		select {
+		case <-g.stopping.Done():
+		case <-time.After(acceptPause):
+		}
+	}
+}
+
+// newConn makes nc a connection of the driver, and counts a task that the caller must end; nil once the driver stops.
 func (g *Goroutines) newConn(nc net.Conn) *netConn {
 	c := &netConn{Conn: nc, driver: g}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.stopped.Load() {
+	if g.stopped() {
 		_ = nc.Close()
 		return nil
 	}
 	g.conns[c] = struct{}{}
+	g.tasks.Add(1)
 	return c
 }
 
-// Stop closes all connections and waits for the tasks.
+// run does a job, for c if it is not nil. As on a Loop, a panic costs the connection and not the process.
+func (g *Goroutines) run(c *netConn, job func()) {
+	returned := false
+	defer func() {
+		if !returned {
+			g.failed(c, recover())
+		}
+		if c != nil {
+			_ = c.Close()
+		}
+	}()
+	job()
+	returned = true
+}
+
+func (g *Goroutines) failed(c *netConn, reason any) {
+	log := g.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	if reason == nil { // panic(nil) is an error of its own
+		reason = "runtime.Goexit was called"
+	}
+	log.Error("panic in a task; its connection is closed", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
+	if c != nil {
+		c.Reset()
+	}
+}
+
+// Stop closes all listeners and connections and waits for the tasks.
 func (g *Goroutines) Stop() {
-	g.stopped.Store(true)
+	g.mu.Lock()
+	g.stop()
+	for _, ln := range g.listeners {
+		_ = ln.Close()
+	}
+	g.mu.Unlock()
 	g.each(func(c *netConn) { _ = c.Conn.Close() })
 	g.tasks.Wait()
 }
+
+func (g *Goroutines) stopped() bool { return g.stopping.Err() != nil }
 
 // Drain makes connections between exchanges end.
 func (g *Goroutines) Drain() {
 	g.draining.Store(true)
 	g.each(func(c *netConn) {
 		if c.quiet.Load() {
-			_ = c.SetReadDeadline(time.Unix(1, 0))
+			_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
 		}
 	})
 }
@@ -118,12 +176,12 @@ func (g *Goroutines) Now() time.Duration { return time.Since(g.start) + time.Sec
 func (g *Goroutines) Time() time.Time { return time.Now() }
 
 // Go implements Driver.
-func (g *Goroutines) Go(task func()) { g.tasks.Go(task) }
+func (g *Goroutines) Go(task func()) { g.tasks.Go(func() { g.run(nil, task) }) }
 
-// Offload implements Driver. An ordinary goroutine may block, so fn runs in place.
+// Offload implements Driver. An ordinary goroutine may block, so fn runs in place, and Stop waits for it.
 func (g *Goroutines) Offload(fn func()) error {
 	fn()
-	if g.stopped.Load() {
+	if g.stopped() {
 		return ErrStopped
 	}
 	return nil
@@ -131,23 +189,26 @@ func (g *Goroutines) Offload(fn func()) error {
 
 // Dial implements Driver.
 func (g *Goroutines) Dial(network, address string, by time.Duration) (Conn, error) {
-	ctx := context.Background()
+	ctx := g.stopping
 	if by != 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, g.wall(by))
 		defer cancel()
 	}
 	nc, err := g.dial(ctx, network, address)
-	if err != nil {
-		if ctx.Err() != nil {
-			err = os.ErrDeadlineExceeded
+	if err == nil {
+		if c := g.newConn(nc); c != nil {
+			g.tasks.Done()
+			return c, nil
 		}
-		return nil, err
 	}
-	if c := g.newConn(nc); c != nil {
-		return c, nil
+	switch {
+	case g.stopped():
+		return nil, ErrStopped
+	case ctx.Err() != nil:
+		return nil, os.ErrDeadlineExceeded
 	}
-	return nil, ErrStopped
+	return nil, err
 }
 
 // wall turns an instant of Now into a time; never into the zero time.
@@ -160,22 +221,29 @@ func (g *Goroutines) wall(at time.Duration) time.Time {
 
 // NewSignal implements Driver.
 func (g *Goroutines) NewSignal() *Signal {
-	return &Signal{driver: g, raised: make(chan struct{}, 1)}
+	return &Signal{plain: g, raised: make(chan struct{}, 1)}
 }
 
-// waitChannel is Wait on Goroutines.
+// waitChannel is Wait on Goroutines. What has been raised comes before a deadline that has passed, as on a Loop.
 func (s *Signal) waitChannel(by time.Duration) error {
-	if by == 0 {
-		<-s.raised
-		return nil
-	}
-	timer := time.NewTimer(by - s.driver.Now())
-	defer timer.Stop()
 	select {
 	case <-s.raised:
 		return nil
-	case <-timer.C:
+	default:
+	}
+	var late <-chan time.Time
+	if by != 0 {
+		timer := time.NewTimer(by - s.plain.Now())
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-s.raised:
+		return nil
+	case <-late:
 		return os.ErrDeadlineExceeded
+	case <-s.plain.stopping.Done():
+		return ErrStopped
 	}
 }
 
@@ -190,6 +258,7 @@ type netConn struct {
 	net.Conn
 	driver  *Goroutines
 	handler Handler
+	readBy  atomic.Int64 // an instant of Now
 	quiet   atomic.Bool
 	closed  atomic.Bool
 	ended   atomic.Bool // the peer was seen to have closed
@@ -197,32 +266,50 @@ type netConn struct {
 
 // Read implements Conn.
 func (c *netConn) Read(p []byte) (int, error) {
-	if c.quiet.Load() && c.driver.draining.Load() {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(time.Millisecond)) // takes what is there already
+	if c.drains() {
+		return c.lastLook(p)
 	}
 	n, err := c.Conn.Read(p)
-	if err == nil || n > 0 {
-		return n, nil
+	if n > 0 {
+		return n, nil // the next Read tells why it was the last
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && c.quiet.Load() && c.driver.draining.Load() {
+	if IsTimeout(err) && c.drains() {
+		return c.lastLook(p)
+	}
+	return 0, c.why(err)
+}
+
+func (c *netConn) drains() bool { return c.quiet.Load() && c.driver.draining.Load() }
+
+// lastLook takes what is there already: a drain ends connections between exchanges, but not a request that has come.
+func (c *netConn) lastLook(p []byte) (int, error) {
+	_ = c.Conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+	n, err := c.Conn.Read(p)
+	c.ReadBy(time.Duration(c.readBy.Load()))
+	switch {
+	case n > 0:
+		return n, nil
+	case IsTimeout(err):
 		return 0, ErrDraining
 	}
-	if c.driver.stopped.Load() {
-		return 0, ErrStopped
-	}
+	return 0, c.why(err)
+}
+
+// why turns errors into those of a Loop.
+func (c *netConn) why(err error) error {
 	if err == io.EOF || errors.Is(err, syscall.ECONNRESET) {
 		c.ended.Store(true)
 	}
-	return n, err
+	if err != nil && c.driver.stopped() {
+		return ErrStopped
+	}
+	return err
 }
 
 // Write implements Conn.
 func (c *netConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	if err != nil && c.driver.stopped.Load() {
-		err = ErrStopped
-	}
-	return n, err
+	return n, c.why(err)
 }
 
 // Writev implements Conn.
@@ -232,11 +319,15 @@ func (c *netConn) Writev(a, b []byte) (int64, error) {
 		return int64(n), err
 	}
 	v := net.Buffers{a, b}
-	return v.WriteTo(c.Conn)
+	n, err := v.WriteTo(c.Conn)
+	return n, c.why(err)
 }
 
 // ReadBy implements Conn.
-func (c *netConn) ReadBy(at time.Duration) { _ = c.Conn.SetReadDeadline(c.driver.wall(at)) }
+func (c *netConn) ReadBy(at time.Duration) {
+	c.readBy.Store(int64(at))
+	_ = c.Conn.SetReadDeadline(c.driver.wall(at))
+}
 
 // WriteBy implements Conn.
 func (c *netConn) WriteBy(at time.Duration) { _ = c.Conn.SetWriteDeadline(c.driver.wall(at)) }
@@ -254,7 +345,9 @@ func (c *netConn) Await() error { return nil }
 func (c *netConn) Watch(Conn) {}
 
 // Splice implements Conn.
-func (c *netConn) Splice(Conn, int64) (int64, bool, bool, error) { return 0, false, false, nil }
+func (c *netConn) Splice(Conn, int64) (int64, bool, error) {
+	return 0, false, errors.ErrUnsupported
+}
 
 // Alive implements Conn: it looks into the socket's buffer, where there is one.
 func (c *netConn) Alive() bool {

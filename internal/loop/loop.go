@@ -2,6 +2,7 @@ package loop
 
 import (
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,17 +26,16 @@ type Loop struct {
 
 	sources   []source // by descriptor; nil where it isn't ours
 	tag       uint32   // of the last Watch
-	current   *task    // the one that runs; nil while the loop itself does
-	tasks     []*task  // all that were created, for stop
-	idle      *task    // pooled ones, last in first out
-	runq      []*task  // to be resumed in this turn
-	runqSpare []*task  // runq's memory of the last round
+	events    [pollEvents]Event
+	current   *task   // the one that runs; nil while the loop itself does
+	tasks     []*task // all that were created, for stop
+	idle      *task   // pooled ones, last in first out
 	idleTasks int
+	runq      []*task // to be resumed in the next round
+	round     []*task // to be resumed in this one; in the Loop, so that it goes on where it was when a Goexit has ended its goroutine
+	resumed   int     // how many of round have been
 	timers    wheel
 	pipes     []pipe // for Splice
-
-	events  [pollEvents]Event
-	pending []Event // the rest of the batch, so that a Loop that is restarted after a Goexit goes on where it was
 
 	mail      mailbox
 	offloaded int
@@ -81,9 +81,12 @@ func (l *Loop) Run() {
 	defer func() {
 		if !ended { // a task called runtime.Goexit, which ends the goroutine that resumed it
 			l.current = nil
-			go l.Run()
+			l.sys.Start(l.Run)
 		}
 	}()
+	if l.resumed > 0 {
+		l.runDue()
+	}
 	for !l.stopping.Load() {
 		l.turn()
 	}
@@ -92,16 +95,13 @@ func (l *Loop) Run() {
 	close(l.done)
 }
 
-// turn is one round: mail, events, tasks that are due, timers.
+// turn is mail, events, tasks that are due, timers.
 func (l *Loop) turn() {
-	l.turns.Add(1)
 	l.takeMail()
-	if len(l.pending) == 0 {
-		l.poll()
+	if l.offloaded > 0 {
+		runtime.Gosched() // on the only processor they would not run before the loop parks
 	}
-	for len(l.pending) > 0 {
-		e := l.pending[0]
-		l.pending = l.pending[1:]
+	for _, e := range l.poll() {
 		if e.Fd < len(l.sources) && l.sources[e.Fd] != nil {
 			l.sources[e.Fd].onEvent(e.Tag, e.Ready)
 		}
@@ -111,8 +111,9 @@ func (l *Loop) turn() {
 	l.runDue()
 }
 
-// poll waits for events if nothing else is due. It stores parked before it looks at the mail; senders do it the other way round, so one of them sees the other.
-func (l *Loop) poll() {
+// poll returns events; it waits for them if nothing else is due. It stores parked before it looks at the mail; senders do it the other way round, so one of
+// them sees the other.
+func (l *Loop) poll() []Event {
 	timeout := time.Duration(0)
 	if len(l.runq) == 0 {
 		l.parked.Store(true)
@@ -121,9 +122,10 @@ func (l *Loop) poll() {
 		}
 	}
 	n := l.sys.Poll(l.events[:], timeout)
+	l.turns.Add(1) // before parked: the watchdog must never see an old turn that is not parked
 	l.parked.Store(false)
 	l.tick()
-	l.pending = l.events[:n]
+	return l.events[:n]
 }
 
 // tick reads the clock. Now starts at one second, so that zero can mean never.
@@ -134,17 +136,21 @@ func (l *Loop) tick() {
 
 // runDue resumes the tasks that are due. Those that become due meanwhile wait for the next round, so that sockets get their share.
 func (l *Loop) runDue() {
-	due := l.runq
-	l.runq, l.runqSpare = l.runqSpare[:0], nil
-	for i, t := range due {
-		due[i] = nil
+	if l.resumed == 0 {
+		l.round, l.runq = l.runq, l.round
+	}
+	for l.resumed < len(l.round) {
+		t := l.round[l.resumed]
+		l.round[l.resumed] = nil
+		l.resumed++
 		t.due = false
 		l.resume(t)
 	}
-	l.runqSpare = due[:0]
+	l.round, l.resumed = l.round[:0], 0
 }
 
-// Stop ends Run: all waits answer ErrStopped, connections are closed. It returns when that is done. Any goroutine but the loop's may call it.
+// Stop ends Run: all waits answer ErrStopped, and quiet connections are served to hear it, too; then what is left open is closed. It returns when that is
+// done, which takes a Run. Any goroutine but the loop's may call it.
 func (l *Loop) Stop() {
 	l.stopOnce.Do(func() {
 		l.stopping.Store(true)
@@ -153,10 +159,14 @@ func (l *Loop) Stop() {
 	<-l.done
 }
 
-// shut ends the tasks and closes what is open.
+// shut ends the tasks and closes what is open. Mail that has been accepted is delivered: there may be descriptors in it.
 func (l *Loop) shut() {
-	for _, t := range l.tasks {
-		t.end()
+	l.mail.close()
+	l.takeMail()
+	l.serveQuiet()
+	l.runDue()
+	for i := 0; i < len(l.tasks); i++ { // a task that ends may start others, which end without having run
+		l.tasks[i].end()
 	}
 	for _, s := range l.sources {
 		if s != nil {
@@ -167,20 +177,32 @@ func (l *Loop) shut() {
 		l.sys.Close(p.r, false)
 		l.sys.Close(p.w, false)
 	}
-	l.mail.close()
 	l.sys.Shut()
 }
 
 // Drain makes the loop quieter: connections between exchanges end, and Draining is true for the others. Any goroutine may call it.
 func (l *Loop) Drain() {
 	l.draining.Store(true)
-	l.Post(func() {
-		for _, s := range l.sources {
-			if c, ok := s.(*conn); ok && c.quiet {
-				c.serve()
-			}
+	l.Post(l.serveQuiet)
+}
+
+// serveQuiet has the handlers of all quiet connections look at why.
+func (l *Loop) serveQuiet() {
+	for _, s := range l.sources {
+		if c, ok := s.(*conn); ok && c.quiet {
+			c.serve()
 		}
-	})
+	}
+}
+
+// ended reports whether Run has ended. Any goroutine may ask.
+func (l *Loop) ended() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Conns is how many accepted connections the loop has. Any goroutine may call it.

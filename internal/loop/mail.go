@@ -17,26 +17,26 @@ type call func()
 
 func (c call) deliver(*Loop) { c() }
 
-// Post runs fn on the loop, outside any task: it must not wait. Any goroutine may call it. After the loop has ended it does nothing and answers false.
+// Post runs fn on the loop, outside any task: it must not wait. Any goroutine may call it. Once the loop has stopped it does nothing and answers false.
 func (l *Loop) Post(fn func()) bool { return l.post(call(fn)) }
 
 func (l *Loop) post(m letter) bool {
-	if !l.mail.put(m) {
-		return false
-	}
-	if l.parked.Load() {
+	first, ok := l.mail.put(m)
+	if first && l.parked.Load() {
 		l.sys.Wake()
 	}
-	return true
+	return ok
 }
 
-func (m *mailbox) put(x letter) bool {
+// put adds x, unless the box is closed. first says that it was empty: who put the first letter wakes the loop, the others rely on that.
+func (m *mailbox) put(x letter) (first, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.closed {
-		m.in = append(m.in, x)
+	if m.closed {
+		return false, false
 	}
-	return !m.closed
+	m.in = append(m.in, x)
+	return len(m.in) == 1, true
 }
 
 func (m *mailbox) empty() bool {

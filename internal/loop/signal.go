@@ -9,8 +9,6 @@ import (
 // A Signal is how a task waits for something that another task, loop or goroutine provides: a free slot, a place in a queue, the end of a second task.
 // It is a flag: Notify sets it and wakes the task that waits, Wait takes it. One task waits; any goroutine may notify.
 type Signal struct {
-	driver Driver
-
 	loop   *Loop // nil on Goroutines; what follows is for a Loop and belongs to it
 	waiter *task
 	by     time.Duration
@@ -18,12 +16,13 @@ type Signal struct {
 	set    bool
 	posted atomic.Bool // a letter is under way
 
-	raised chan struct{} // Goroutines: holds one token
+	plain  *Goroutines   // nil on a Loop
+	raised chan struct{} // holds one token
 }
 
 // NewSignal implements Driver.
 func (l *Loop) NewSignal() *Signal {
-	s := &Signal{driver: l, loop: l}
+	s := &Signal{loop: l}
 	s.timer.owner = s
 	return s
 }
@@ -37,14 +36,14 @@ func (s *Signal) Notify() {
 		}
 		return
 	}
-	if s.posted.CompareAndSwap(false, true) {
+	if !s.posted.Swap(true) { // always a write, so that the loop sees all that was done before any Notify (deliver reads it)
 		s.loop.post(s)
 	}
 }
 
 // deliver implements letter.
 func (s *Signal) deliver(l *Loop) {
-	s.posted.Store(false)
+	s.posted.Swap(false)
 	s.set = true
 	if s.waiter != nil {
 		l.schedule(s.waiter)

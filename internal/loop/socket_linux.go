@@ -141,6 +141,6 @@ func (s *linux) Shut() {
 		_ = s.file.Close()
 		return
 	}
-	_ = syscall.Close(s.wakeFd)
+	_ = s.wake.Close()
 	_ = syscall.Close(s.epoll)
 }

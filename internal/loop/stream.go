@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +25,7 @@ type Stream struct {
 func NewStream(c Conn, rest []byte, idle time.Duration) *Stream {
 	s := &Stream{Conn: c, rest: rest, size: buf.Small, idle: idle}
 	s.touch()
+	s.stillActive()
 	c.WriteBy(0)
 	return s
 }
@@ -48,7 +48,7 @@ func (s *Stream) Next() ([]byte, error) {
 				return b, nil
 			}
 		}
-		if err != os.ErrDeadlineExceeded && !os.IsTimeout(err) || s.stopped.Load() || !s.stillActive() {
+		if !IsTimeout(err) || !s.stillActive() {
 			return nil, err
 		}
 	}
@@ -70,17 +70,19 @@ func (s *Stream) read() ([]byte, error) {
 	return s.block[:n], nil
 }
 
-// stillActive sets the deadline of the next wait, and is false if it has passed without a byte in either direction.
+// stillActive sets the deadline of the next wait. It is false if that has passed without a byte in either direction, or after Stop, at which it looks
+// last: Stop may set its own deadline at the same moment.
 func (s *Stream) stillActive() bool {
 	if s.idle == 0 {
-		return true
+		s.ReadBy(0)
+		return !s.stopped.Load()
 	}
 	last := time.Duration(s.active.Load())
 	if s.other != nil {
 		last = max(last, time.Duration(s.other.active.Load()))
 	}
 	s.ReadBy(last + s.idle)
-	return last+s.idle > s.Driver().Now()
+	return last+s.idle > s.Driver().Now() && !s.stopped.Load()
 }
 
 func (s *Stream) giveBack() {

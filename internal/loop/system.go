@@ -27,7 +27,9 @@ type System interface {
 	Poll(events []Event, timeout time.Duration) int
 	// Wake ends a Poll that waits, or the next one. Any goroutine may call it.
 	Wake()
-	// Watch reports events of fd, edge triggered, with tag, until fd is closed. An acceptor's are level triggered and wake one loop only.
+	// Start runs fn on a goroutine of its own.
+	Start(fn func())
+	// Watch reports events of fd, edge triggered, with tag, until fd is closed. An acceptor's are level triggered and wake one loop only; it is made non-blocking.
 	Watch(fd int, tag uint32, acceptor bool) syscall.Errno
 	// Unwatch ends Watch.
 	Unwatch(fd int)
@@ -40,7 +42,7 @@ type System interface {
 	Pending(fd int) bool
 	// Accept takes a connection from a listening socket.
 	Accept(fd int) (conn int, peer netip.AddrPort, errno syscall.Errno)
-	// Connect begins a connection ("tcp" or "unix"); EINPROGRESS means that an event will tell, by ConnectError, how it ended.
+	// Connect begins a connection ("tcp" or "unix"). An event tells that it has ended (Out, or Broken), and ConnectError how; errno is for what fails at once.
 	Connect(network, address string) (fd int, errno syscall.Errno)
 	ConnectError(fd int) syscall.Errno
 	// LocalAddr is our end of a connection.

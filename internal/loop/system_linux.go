@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"encoding/binary"
 	"errors"
 	"os"
 	"runtime"
@@ -23,8 +24,10 @@ type linux struct {
 	poll  func(uintptr) bool
 	armed time.Time
 
-	wakeFd int // WaitBlocking: an eventfd
-	woken  atomic.Bool
+	woken atomic.Bool // WaitNetpoller: Wake was called
+
+	wake   *os.File // WaitBlocking: an eventfd; a File, so that a late Wake can't write into a descriptor that has been closed and opened again
+	wakeFd int
 }
 
 // NewSystem opens an epoll instance.
@@ -54,6 +57,7 @@ func (s *linux) openEventFd() error {
 		return os.NewSyscallError("eventfd2", errno)
 	}
 	s.wakeFd = int(fd)
+	s.wake = os.NewFile(fd, "eventfd")
 	ev := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)}
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(s.epoll, syscall.EPOLL_CTL_ADD, int(fd), &ev))
 }
@@ -146,18 +150,22 @@ func (s *linux) translate(events []Event) int {
 // Wake implements System.
 func (s *linux) Wake() {
 	if s.waiting == WaitBlocking {
-		one := [8]byte{1}
-		_, _ = syscall.Write(s.wakeFd, one[:])
+		one := binary.NativeEndian.AppendUint64(nil, 1)
+		_, _ = s.wake.Write(one)
 		return
 	}
 	s.woken.Store(true)
 	_ = s.file.SetReadDeadline(time.Unix(1, 0)) // no system call: Go's poller readies the parked goroutine
 }
 
+// Start implements System.
+func (s *linux) Start(fn func()) { go fn() }
+
 // Watch implements System.
 func (s *linux) Watch(fd int, tag uint32, acceptor bool) syscall.Errno {
 	ev := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | (1 << 31), Fd: int32(fd), Pad: int32(tag)} // 1<<31 is EPOLLET
 	if acceptor {
+		_ = syscall.SetNonblock(fd, true)   // a raw system call that blocks would stop the loop for good
 		ev.Events = syscall.EPOLLIN | 1<<28 // EPOLLEXCLUSIVE
 	}
 	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(s.epoll), syscall.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)

@@ -21,7 +21,7 @@ type task struct {
 	next    *task  // in the list of idle ones
 	ops     int    // socket operations since it was resumed
 	due     bool   // in runq
-	running bool   // has something to run
+	running bool   // has something to run, and will be resumed
 	stopped bool   // the loop has ended
 	index   int    // in Loop.tasks
 }
@@ -59,23 +59,37 @@ func (t *task) root(yield func(struct{}) bool) {
 	}
 }
 
-// run does the job. A panic ends the job and its connection, not the loop: it is logged with the coroutine's own stack.
+// run does the job. A panic ends the job and its connection, not the loop.
 func (t *task) run() {
+	returned := false
 	defer func() {
-		if r := recover(); r != nil {
-			t.loop.panics.Add(1)
-			t.loop.log.Error("panic in a task; its connection is closed", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-			if t.conn != nil {
-				t.conn.Reset()
-			}
+		if !returned {
+			t.failed(recover())
 		}
 	}()
 	if t.conn != nil {
 		t.conn.handler.Serve()
 		t.conn.served()
-		return
+	} else {
+		t.job()
 	}
-	t.job()
+	returned = true
+}
+
+// failed logs, with the coroutine's own stack, why the job did not return: it panicked, or it called runtime.Goexit. That one cannot be held up: the
+// coroutine ends, and with it the goroutine that resumed it, which is the loop's (see Run).
+func (t *task) failed(reason any) {
+	goexit := reason == nil // panic(nil) is an error of its own
+	if goexit {
+		reason = "runtime.Goexit was called"
+		t.running = false
+		t.loop.forget(t)
+	}
+	t.loop.panics.Add(1)
+	t.loop.log.Error("panic in a task; its connection is closed", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
+	if t.conn != nil {
+		t.conn.Reset()
+	}
 }
 
 // forget takes t out of the loop's list.
@@ -143,24 +157,41 @@ func (l *Loop) Go(job func()) {
 
 // Offload implements Driver.
 func (l *Loop) Offload(fn func()) error {
-	o := &offload{task: l.current}
+	o := &offload{task: l.current, fn: fn}
 	l.offloaded++
-	go func() {
-		defer l.post(o) // also after a panic that crashes the process anyway, and after Goexit
-		fn()
-	}()
+	l.sys.Start(o.run)
 	for !o.done {
 		if err := o.task.suspend(); err != nil {
 			return err
 		}
 	}
+	if o.failure != "" {
+		panic(o.failure)
+	}
 	return nil
 }
 
-// offload is the letter that says that an offloaded function has returned.
+// An offload is a function that runs on a goroutine, and the letter that says that it has ended.
 type offload struct {
-	task *task
-	done bool // owned by the loop
+	task    *task
+	fn      func()
+	failure string // why fn did not return, with its stack; "" if it did
+	done    bool   // owned by the loop
+}
+
+// run calls fn. Its panic becomes one of the task, so that it costs one connection and not the process.
+func (o *offload) run() {
+	returned := false
+	defer func() {
+		if !returned {
+			o.failure = fmt.Sprintf("in an offloaded function: %v\n%s", recover(), debug.Stack())
+		}
+		if l := o.task.loop; !l.post(o) && o.failure != "" {
+			l.log.Error("panic after the loop has stopped", "panic", o.failure)
+		}
+	}()
+	o.fn()
+	returned = true
 }
 
 func (o *offload) deliver(l *Loop) {

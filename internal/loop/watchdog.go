@@ -34,7 +34,7 @@ func (w *Watchdog) run() {
 	defer close(w.done)
 	ticker := time.NewTicker(w.limit)
 	defer ticker.Stop()
-	last := make([]uint64, len(w.loops))
+	seen := make([]sight, len(w.loops))
 	for {
 		select {
 		case <-w.quit:
@@ -42,20 +42,36 @@ func (w *Watchdog) run() {
 		case <-ticker.C:
 		}
 		for i, l := range w.loops {
-			turns := l.turns.Load()
-			if turns == last[i] && !l.parked.Load() && turns != 0 {
-				l.stalls.Add(1)
-				w.log.Error("a loop stands still: a task blocks or burns the processor; offload it", "loop", l.id, "for", w.limit, "stack", blockedStacks())
-			}
-			last[i] = turns
+			w.look(l, &seen[i])
 		}
+	}
+}
+
+// A sight is what the watchdog saw of a loop when it last looked.
+type sight struct {
+	turns uint64
+	told  bool // a stall is logged once
+}
+
+// look compares l with what was seen of it. Turns are counted at the end of each wait, so a loop that is not waiting and has the same number was at work
+// since the last look.
+func (w *Watchdog) look(l *Loop, seen *sight) {
+	turns := l.turns.Load()
+	if turns != seen.turns || turns == 0 || l.parked.Load() || l.ended() {
+		*seen = sight{turns: turns}
+		return
+	}
+	if !seen.told {
+		seen.told = true
+		l.stalls.Add(1)
+		w.log.Error("a loop stands still: a task blocks or burns the processor; offload it", "loop", l.id, "for", w.limit, "stack", blockedStacks())
 	}
 }
 
 // stacksBytesMax bounds what is looked at of a process's stacks.
 const stacksBytesMax = 4 << 20
 
-// blockedStacks returns the stacks of loops and their tasks that are not suspended as coroutines.
+// blockedStacks returns the stacks of loops and their tasks that neither wait for events nor are suspended as coroutines.
 func blockedStacks() string {
 	all := make([]byte, stacksBytesMax)
 	all = all[:runtime.Stack(all, true)]
@@ -63,7 +79,7 @@ func blockedStacks() string {
 	for stack := range bytes.SplitSeq(all, []byte("\n\n")) {
 		head, _, _ := bytes.Cut(stack, []byte("\n"))
 		ours := bytes.Contains(stack, []byte("loop.(*task).root")) || bytes.Contains(stack, []byte("loop.(*Loop).Run"))
-		if ours && !bytes.Contains(head, []byte("[coroutine")) {
+		if ours && !bytes.Contains(head, []byte("[coroutine")) && !bytes.Contains(stack, []byte("loop.(*Loop).poll")) {
 			found = append(append(found, stack...), '\n', '\n')
 		}
 	}

@@ -115,10 +115,14 @@ func (c *conn) finish(a *active) {
 	case !a.sender.done || a.sender.broken:
 		c.raw.Reset() // the client must not take what it has for the whole
 		c.close()
-	case a.sender.close || a.sender.head == nil || !a.content.skip():
+	case a.sender.head == nil || !a.content.skip():
 		c.linger(a)
-	default:
+	case !a.sender.close:
 		c.raw.ReadBy(c.raw.Driver().Now() + a.sender.settings.IdleTimeout)
+	case c.raw.Alive():
+		c.close() // all that the client has sent was read: closing resets nothing
+	default:
+		c.linger(a)
 	}
 	a.content.end()
 }

@@ -1,0 +1,181 @@
+package app
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"sluice/internal/admin"
+	"sluice/internal/build"
+	"sluice/internal/config"
+	"sluice/internal/observe/accesslog"
+	"sluice/internal/snapshot"
+	"sluice/internal/upstream/resolve"
+)
+
+// Reload reads the config again and applies it: sites, pools, routes, limits, listeners, logs, the admin server. At an error nothing has changed. Log files are opened
+// again in any case, so that a program that rotates logs needs no other signal.
+func (p *Process) Reload() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.access.Reopen(); err != nil {
+		p.log.Error("the access log can't be opened again; the old file stays in use", "error", err)
+	}
+	d, cfg, err := read(p.program.Load)
+	if err != nil {
+		return err
+	}
+	snap := build.Build(d, cfg, p.engine.Snapshot(), p.env)
+	if d.Failed() { // a file has changed since it was read
+		return &ConfigError{d}
+	}
+	if cfg.Limits.Loops != p.inForce.Load().cfg.Limits.Loops {
+		p.log.Warn("limits: loops changes at the next start only")
+	}
+	return p.applyLocked(d, cfg, snap)
+}
+
+// applyLocked puts a config in force: what can fail first, and if it does, what was done before is undone. The caller must hold p.mu.
+func (p *Process) applyLocked(d *config.Decoder, cfg *config.Config, snap *snapshot.Snapshot) error {
+	prev := p.inForce.Load()
+	steps := []func(*config.Config) error{
+		func(c *config.Config) error { p.log.SetLevel(level(c.Log.Level)); return nil },
+		func(c *config.Config) error { return p.output.use(c.Log.File) },
+		func(c *config.Config) error { return p.access.Apply(accessSettings(c.Log.Access)) },
+		p.applyAdmin,
+		func(c *config.Config) error { p.limit(&c.Limits); return nil },
+		func(*config.Config) error { return p.applySnapshot(snap) },
+	}
+	for i, step := range steps {
+		if err := step(cfg); err != nil {
+			for _, undo := range steps[:i] {
+				if prev != nil {
+					_ = undo(prev.cfg) // it worked when prev came into force
+				}
+			}
+			return err
+		}
+	}
+	p.inForce.Store(&inForce{cfg, time.Now()})
+	p.resolver.Apply(namesOf(snap), resolverSettings(cfg))
+	p.countEndpoints(cfg, snap)
+	p.warn(d)
+	return nil
+}
+
+// applySnapshot starts the engine, or gives it a further snapshot.
+func (p *Process) applySnapshot(snap *snapshot.Snapshot) error {
+	if p.inForce.Load() == nil {
+		return p.engine.Start(snap)
+	}
+	return p.engine.Apply(snap)
+}
+
+// limit bounds connections. Where the config names no limit, it is as many as the process may have descriptors for: half of them, since each connection may need one
+// to an origin, but for some that logs, the admin server and reloads need.
+func (p *Process) limit(l *config.Limits) {
+	most := l.Connections
+	if descriptors := descriptorsMax(); most == 0 && descriptors > 0 {
+		most = max((descriptors-descriptorsKept)/2, connectionsLeast)
+	}
+	p.engine.Limit(most, l.ConnectionsPerAddress)
+}
+
+const (
+	descriptorsKept  = 256 // not for connections
+	connectionsLeast = 16
+)
+
+// applyAdmin has the admin server listen where the config says. If that is the default socket, it is not worth a refusal: another Sluice may be running.
+func (p *Process) applyAdmin(cfg *config.Config) error {
+	s := admin.Settings{Listen: admin.Off}
+	if a := cfg.Admin; a != nil {
+		s.Listen = ""
+		if a.Listen != nil {
+			s.Listen = cmp.Or(a.Listen.Path, a.Listen.HostPort())
+		}
+	}
+	err := p.admin.Apply(s)
+	if err != nil && s.Listen == "" {
+		p.log.Warn("the admin socket is not available", "error", err)
+		return nil
+	}
+	return err
+}
+
+// accessSettings translates the config of the access log; nil is none.
+func accessSettings(a *config.AccessLog) accesslog.Settings {
+	if a == nil {
+		return accesslog.Settings{}
+	}
+	s := accesslog.Settings{File: a.File, Hide: a.Redact}
+	switch a.File {
+	case "stdout":
+		s.File = "-"
+	case "stderr":
+		s.File = "/dev/stderr"
+	}
+	return s
+}
+
+func level(l config.Level) (level slog.Level) {
+	_ = level.UnmarshalText([]byte(l)) // the config allows only words that it knows
+	return level
+}
+
+// namesOf are the names that have to be looked up.
+func namesOf(snap *snapshot.Snapshot) (names []string) {
+	for _, p := range snap.Pools {
+		for _, ep := range p.Endpoints {
+			name := string(ep.Name)
+			if _, err := netip.ParseAddr(name); name != "" && err != nil {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// resolverSettings takes the shortest of the pools' times: there is one resolver for all of them.
+func resolverSettings(cfg *config.Config) resolve.ResolverSettings {
+	s := resolve.DefaultResolverSettings()
+	first := true
+	for pool := range pools(cfg) {
+		if every := time.Duration(pool.Resolve); first || every < s.Every {
+			s.Every, first = every, false
+		}
+	}
+	return s
+}
+
+// pools are the pools that sites and routes send to. One that several send to comes several times.
+func pools(cfg *config.Config) func(yield func(*config.Pool) bool) {
+	return func(yield func(*config.Pool) bool) {
+		for _, site := range cfg.Sites {
+			if site.To != nil && site.To.Pool != nil && !yield(site.To.Pool) {
+				return
+			}
+			for _, r := range site.Routes {
+				if r.To != nil && r.To.Pool != nil && !yield(r.To.Pool) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// warn logs what is likely not meant.
+func (p *Process) warn(d *config.Decoder) {
+	for _, diag := range d.Diagnostics {
+		if diag.Severity == config.Warning {
+			p.log.Warn("config", "at", place(diag.Pos), "warning", diag.Code, "text", diag.Text)
+		}
+	}
+}
+
+func place(pos config.Pos) string {
+	return strings.TrimSuffix(fmt.Sprintf("%s:%d:%d", pos.File, pos.Line, pos.Column), ":0:0")
+}

@@ -1,0 +1,115 @@
+package app
+
+import (
+	"log/slog"
+	"syscall"
+	"time"
+
+	"sluice/internal/downstream/listen"
+	"sluice/internal/loop"
+)
+
+// A crew is all drivers of an engine: epoll loops, or plain goroutines.
+type crew interface {
+	// run lets them begin.
+	run()
+	// claim takes over a listening socket, which the caller must not use afterwards.
+	claim(s *listen.Socket) (claim, error)
+	// drain ends connections between exchanges; others end after their present one.
+	drain()
+	// stop ends everything. It returns when that is done. Before run and the second time it does nothing.
+	stop()
+	// stats is what each driver tells about itself; nil if they have nothing to tell.
+	stats() []loop.Stat
+}
+
+// A claim is a listening socket that belongs to the crew. One of its functions is to be called, once.
+type claim struct {
+	accept func(*loop.Accept) (stop func())
+	drop   func() // closes it
+}
+
+// stallLimit is how long a turn of a loop may take before the watchdog complains.
+const stallLimit = time.Second
+
+// loops is the crew of coroutines on epoll loops.
+type loops struct {
+	group    loop.Group
+	log      *slog.Logger
+	watchdog *loop.Watchdog // nil while they don't run
+}
+
+func newLoops(n int, log *slog.Logger) (*loops, error) {
+	c := &loops{log: log}
+	for id := range n {
+		sys, err := loop.NewSystem(loop.WaitNetpoller)
+		if err != nil {
+			return nil, err // what was opened before is left to the end of the process, which is near
+		}
+		c.group.Loops = append(c.group.Loops, loop.New(id, sys, loop.SystemClock{}, log))
+	}
+	return c, nil
+}
+
+func (c *loops) run() {
+	for _, l := range c.group.Loops {
+		go l.Run()
+	}
+	c.watchdog = loop.NewWatchdog(c.group.Loops, stallLimit, c.log)
+}
+
+func (c *loops) claim(s *listen.Socket) (claim, error) {
+	fd, err := s.Take()
+	if err != nil {
+		return claim{}, err
+	}
+	return claim{
+		accept: func(a *loop.Accept) func() { return c.group.Listen(fd, a) },
+		drop:   func() { _ = syscall.Close(fd) },
+	}, nil
+}
+
+func (c *loops) drain() {
+	for _, l := range c.group.Loops {
+		l.Drain()
+	}
+}
+
+func (c *loops) stop() {
+	if c.watchdog == nil {
+		return
+	}
+	c.watchdog.Stop()
+	c.watchdog = nil
+	for _, l := range c.group.Loops {
+		l.Stop()
+	}
+}
+
+func (c *loops) stats() []loop.Stat {
+	var all []loop.Stat
+	for _, l := range c.group.Loops {
+		all = append(all, l.Stat())
+	}
+	return all
+}
+
+// goroutines is the crew of plain goroutines, which are one driver.
+type goroutines struct{ driver *loop.Goroutines }
+
+func (goroutines) run() {}
+
+func (c goroutines) claim(s *listen.Socket) (claim, error) {
+	ln := s.Listener()
+	return claim{
+		accept: func(a *loop.Accept) func() {
+			c.driver.Listen(ln, a)
+			return func() { _ = ln.Close() }
+		},
+		drop: func() { _ = ln.Close() },
+	}, nil
+}
+
+func (c goroutines) drain()           { c.driver.Drain() }
+func (c goroutines) stop()            { c.driver.Stop() }
+func (goroutines) stats() []loop.Stat { return nil }

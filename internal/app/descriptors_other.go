@@ -1,0 +1,6 @@
+//go:build !linux && !darwin
+
+package app
+
+// descriptorsMax is not known here.
+func descriptorsMax() int { return 0 }

@@ -1,0 +1,258 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sluice/internal/downstream/h1"
+	"sluice/internal/downstream/listen"
+	"sluice/internal/loop"
+	"sluice/internal/serve"
+	"sluice/internal/snapshot"
+)
+
+// A Driver says who runs an engine's tasks.
+type Driver uint8
+
+const (
+	// Native is coroutines on epoll loops where the system has epoll, and goroutines elsewhere.
+	Native Driver = iota
+	// Goroutines is plain goroutines, on any system.
+	Goroutines
+)
+
+// Options say how an engine runs.
+type Options struct {
+	Driver Driver
+	Loops  int // how many loops; 0 is one for each processor that the process may use. Goroutines count as one
+	Log    *slog.Logger
+}
+
+// An Engine runs snapshots: drivers, listening sockets and codecs. Its methods may be called from any goroutine, but not from tasks.
+type Engine struct {
+	log      *slog.Logger
+	current  snapshot.Current
+	gate     listen.Gate
+	crew     crew
+	drivers  int
+	h1       *h1.Server
+	draining atomic.Bool
+
+	mu      sync.Mutex                   // keeps Apply and Stop apart
+	sockets map[snapshot.Listener]socket // guarded by mu
+}
+
+// A socket is a listening socket in use.
+type socket struct {
+	address net.Addr // with the port that the kernel chose, if 0 was asked for
+	stop    func()   // no connection comes after it has returned
+}
+
+// NewEngine makes an engine that does nothing yet.
+func NewEngine(o Options) (*Engine, error) {
+	e := &Engine{log: o.Log, sockets: map[snapshot.Listener]socket{}}
+	if err := e.hire(o); err != nil {
+		return nil, err
+	}
+	e.h1 = h1.NewServer(&serve.Server{Current: &e.current}, func() *h1.Settings { return e.current.Load().H1 }, e.drivers)
+	return e, nil
+}
+
+// hire finds who runs the tasks.
+func (e *Engine) hire(o Options) error {
+	if o.Driver == Native {
+		e.drivers = cmp.Or(o.Loops, runtime.GOMAXPROCS(0))
+		all, err := newLoops(e.drivers, o.Log)
+		if err == nil {
+			e.crew = all
+			return nil
+		}
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return fmt.Errorf("no event loop: %w", err)
+		}
+	}
+	e.drivers = 1
+	e.crew = goroutines{loop.NewGoroutines(nil)}
+	return nil
+}
+
+// Drivers is how many drivers there are: what build.Env calls Loops.
+func (e *Engine) Drivers() int { return e.drivers }
+
+// Snapshot is the snapshot in force, nil before Start.
+func (e *Engine) Snapshot() *snapshot.Snapshot { return e.current.Load() }
+
+// Connections is how many clients are connected.
+func (e *Engine) Connections() int64 { return e.gate.Open() }
+
+// Limit bounds the connections of clients, in all and for each address; 0 is no bound. It holds for those that come from now on.
+func (e *Engine) Limit(connections, perAddress int) { e.gate.Limit(connections, perAddress) }
+
+// Start runs the drivers and applies the first snapshot. After an error nothing runs.
+func (e *Engine) Start(snap *snapshot.Snapshot) error {
+	e.crew.run()
+	if err := e.Apply(snap); err != nil {
+		e.crew.stop()
+		return err
+	}
+	return nil
+}
+
+// Apply puts next in force: listeners that are new are opened before, those that next has no more are closed after. At an error nothing has changed.
+// Connections stay; the next exchange on each of them goes by next.
+func (e *Engine) Apply(next *snapshot.Snapshot) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	opened, err := e.openLocked(next.Listeners)
+	if err != nil {
+		return err
+	}
+	prev := e.current.Load()
+	e.current.Store(next)
+	for _, o := range opened {
+		e.sockets[o.listener] = socket{o.address, o.claim.accept(e.accept(o.listener.Name))}
+		e.log.Info("listening", "address", o.address.String())
+	}
+	for l, s := range e.sockets {
+		if !slices.Contains(next.Listeners, l) {
+			s.stop()
+			delete(e.sockets, l)
+			e.log.Info("no longer listening", "address", s.address.String())
+		}
+	}
+	closeIdle(prev, next)
+	return nil
+}
+
+// opened is a listener that is open and does not accept yet.
+type opened struct {
+	listener snapshot.Listener
+	address  net.Addr
+	claim    claim
+}
+
+// openLocked opens the listeners that are not open yet: all of them, or none and an error. The caller must hold e.mu.
+func (e *Engine) openLocked(listeners []snapshot.Listener) (all []opened, err error) {
+	defer func() {
+		if err != nil {
+			for _, o := range all {
+				o.claim.drop()
+			}
+		}
+	}()
+	for _, l := range listeners {
+		if _, open := e.sockets[l]; open {
+			continue
+		}
+		s, err := listen.Open(l.Address)
+		if err != nil {
+			return all, e.explainLocked(err, l)
+		}
+		address := s.Addr()
+		c, err := e.crew.claim(s)
+		if err != nil {
+			return all, fmt.Errorf("listen on %s: %w", l.Address, err)
+		}
+		all = append(all, opened{l, address, c})
+	}
+	return all, nil
+}
+
+// explainLocked says so if it is this process that has the port already. The caller must hold e.mu.
+func (e *Engine) explainLocked(err error, l snapshot.Listener) error {
+	for have := range e.sockets {
+		if have.Name == l.Name && IsInUse(err) {
+			return fmt.Errorf("listen on %s: this process listens on %s, which takes the same port: restart it", l.Address, have.Address)
+		}
+	}
+	return err
+}
+
+// IsInUse reports whether err says that somebody listens on an address already.
+func IsInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
+
+// closeIdle closes the idle connections to endpoints that only prev has.
+func closeIdle(prev, next *snapshot.Snapshot) {
+	if prev == nil {
+		return
+	}
+	kept := map[any]bool{}
+	for _, p := range next.Pools {
+		for _, ep := range p.Endpoints {
+			kept[ep] = true
+		}
+	}
+	for _, p := range prev.Pools {
+		for _, ep := range p.Endpoints {
+			if !kept[ep] {
+				ep.Client.CloseIdle()
+			}
+		}
+	}
+}
+
+// accept says what happens to the connections of a listener.
+func (e *Engine) accept(listener string) *loop.Accept {
+	return &loop.Accept{
+		Handler: func(c loop.Conn) loop.Handler {
+			ticket, ok := e.gate.Enter(c.Peer().Addr())
+			if !ok {
+				return h1.Busy(c)
+			}
+			return e.h1.Handler(c, listener, ticket.Leave)
+		},
+		Paused: func(err error) { e.log.Warn("accepting pauses: out of descriptors or memory", "error", err) },
+	}
+}
+
+// Addresses are where the engine listens, sorted.
+func (e *Engine) Addresses() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all []string
+	for _, s := range e.sockets {
+		all = append(all, s.address.String())
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Draining reports whether the engine is about to end.
+func (e *Engine) Draining() bool { return e.draining.Load() }
+
+// drainLook is how often Stop looks whether all connections have ended.
+const drainLook = 20 * time.Millisecond
+
+// Stop ends the engine: no new connections, connections between exchanges are closed, exchanges go on until ctx is done; then everything is closed. It returns
+// how many connections were cut off.
+func (e *Engine) Stop(ctx context.Context) (cut int64) {
+	e.draining.Store(true)
+	e.mu.Lock()
+	for l, s := range e.sockets {
+		s.stop()
+		delete(e.sockets, l)
+	}
+	e.mu.Unlock()
+	e.crew.drain()
+	look := time.NewTicker(drainLook)
+	defer look.Stop()
+	for e.gate.Open() > 0 && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-look.C:
+		}
+	}
+	cut = e.gate.Open()
+	e.crew.stop()
+	return cut
+}

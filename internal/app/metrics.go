@@ -1,0 +1,111 @@
+package app
+
+import (
+	"strconv"
+
+	"sluice/internal/config"
+	"sluice/internal/loop"
+	"sluice/internal/observe"
+	"sluice/internal/observe/metric"
+	"sluice/internal/snapshot"
+	"sluice/internal/upstream"
+)
+
+// countProcess makes the metrics of what there is as long as the process runs. All are read where they are counted, when somebody asks.
+func (p *Process) countProcess() {
+	observe.Process(p.set, p.program.Version, p.started)
+	for id := range p.engine.Drivers() {
+		name := metric.Label{Name: "loop", Value: strconv.Itoa(id)}
+		stat := func(of func(loop.Stat) float64) func() float64 {
+			return func() float64 { return of(p.engine.Stats()[id]) }
+		}
+		p.set.GaugeFunc("sluice_connections", "Connections of clients, quiet ones too.", stat(func(s loop.Stat) float64 { return float64(s.Conns) }), name)
+		p.set.CounterFunc("sluice_loop_turns_total", "Rounds of a loop.", stat(func(s loop.Stat) float64 { return float64(s.Turns) }), name)
+		p.set.CounterFunc("sluice_loop_panics_total", "Tasks that ended in a panic: faults of Sluice.", stat(func(s loop.Stat) float64 { return float64(s.Panics) }), name)
+		p.set.CounterFunc("sluice_loop_stalls_total", "Times that a loop was found standing still: faults of Sluice.",
+			stat(func(s loop.Stat) float64 { return float64(s.Stalls) }), name)
+	}
+	gate := &p.engine.gate
+	refused := func(limit string, count func() int64) {
+		p.set.CounterFunc("sluice_limits_reached_total", "How often a limit was reached.", func() float64 { return float64(count()) },
+			metric.Label{Name: "limit", Value: limit})
+	}
+	refused("connections", gate.RefusedAll.Load)
+	refused("connections_per_address", gate.RefusedAddress.Load)
+	p.set.GaugeFunc("sluice_config_generation", "Number of the config in force; each reload makes one more.", func() float64 {
+		if snap := p.engine.Snapshot(); snap != nil {
+			return float64(snap.Generation)
+		}
+		return 0
+	})
+	p.reloads("done")
+	p.reloads("refused")
+}
+
+// reloads counts what became of reloads.
+func (p *Process) reloads(result string) *metric.Counter {
+	return p.set.Counter("sluice_config_reloads_total", "Reloads by their outcome.", metric.Label{Name: "result", Value: result})
+}
+
+// Stats is what each driver tells about itself.
+func (e *Engine) Stats() []loop.Stat {
+	if stats := e.crew.stats(); stats != nil {
+		return stats
+	}
+	return []loop.Stat{{Conns: e.gate.Open()}}
+}
+
+// An endpointName is what metrics and status call an endpoint. Two pools that are written in place with the same address are one there.
+type endpointName struct{ pool, address string }
+
+// countEndpoints makes the metrics of the snapshot's endpoints, and drops those of what is gone.
+func (p *Process) countEndpoints(cfg *config.Config, snap *snapshot.Snapshot) {
+	p.retain(cfg, snap)
+	byName := map[endpointName][]*upstream.Endpoint{}
+	for _, pool := range snap.Pools {
+		for _, ep := range pool.Endpoints {
+			name := endpointName{pool.Name, ep.Address}
+			byName[name] = append(byName[name], ep)
+		}
+	}
+	for name, all := range byName {
+		labels := metric.Labels{{Name: "pool", Value: name.pool}, {Name: "endpoint", Value: name.address}}
+		sum := func(of func(*upstream.Endpoint) int64) func() float64 {
+			return func() (n float64) {
+				for _, ep := range all {
+					n += float64(of(ep))
+				}
+				return n
+			}
+		}
+		p.set.CounterFunc("sluice_endpoint_attempts_total", "Exchanges that were tried at an endpoint.",
+			sum(func(ep *upstream.Endpoint) int64 { return ep.Attempts.Load() }), labels...)
+		p.set.CounterFunc("sluice_endpoint_failures_total", "Attempts that ended in an error of the endpoint.",
+			sum(func(ep *upstream.Endpoint) int64 { return ep.Failures.Load() }), labels...)
+		p.set.GaugeFunc("sluice_endpoint_connections", "Open connections to an endpoint, idle ones too.",
+			sum(func(ep *upstream.Endpoint) int64 { return ep.Client.Open() }), labels...)
+		p.set.GaugeFunc("sluice_endpoint_idle_connections", "Connections to an endpoint that wait for a request.",
+			sum(func(ep *upstream.Endpoint) int64 { return int64(ep.Client.Idle()) }), labels...)
+	}
+}
+
+// retain drops the series of sites and pools that are gone.
+func (p *Process) retain(cfg *config.Config, snap *snapshot.Snapshot) {
+	sites, endpoints := map[string]bool{"": true}, map[string]bool{}
+	for _, s := range cfg.Sites {
+		sites[s.Key.Value] = true
+	}
+	for _, pool := range snap.Pools {
+		for _, ep := range pool.Endpoints {
+			endpoints[pool.Name+" "+ep.Address] = true
+		}
+	}
+	p.set.Retain(func(_ string, labels metric.Labels) bool {
+		if site, ok := labels.Get("site"); ok && !sites[site] {
+			return false
+		}
+		pool, ok := labels.Get("pool")
+		endpoint, _ := labels.Get("endpoint")
+		return !ok || endpoints[pool+" "+endpoint]
+	})
+}

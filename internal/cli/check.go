@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/app"
+	"sluice/internal/config"
+)
+
+func newCheck() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "check FILE…",
+		Short: "Say what is wrong with config files",
+		Long: `Say what is wrong with config files, all of it at once, without opening or changing anything.
+
+The exit status is 2 if one of them can't be used, else 0; warnings don't count.`,
+		Example: `  sluice check sluice.yaml
+  sluice check --json sluice.yaml | jq '.diagnostics[].text'`,
+		Args: cobra.ArbitraryArgs,
+		RunE: does(func(c *cobra.Command, files []string) error {
+			if len(files) == 0 {
+				return usageError("name a config file: sluice check sluice.yaml")
+			}
+			if asJSON {
+				return checkJSON(c, files)
+			}
+			return check(c, files)
+		}),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "write the messages as JSON to standard output, for editors and CI")
+	return c
+}
+
+// check writes messages for people.
+func check(c *cobra.Command, files []string) (err error) {
+	for _, name := range files {
+		d, cfg, snap := app.Read(fromFile(name))
+		w := c.ErrOrStderr()
+		if e := d.Render(w, isTerminal(w)); e != nil {
+			return e
+		}
+		if cfg == nil || d.Failed() {
+			err = errReported
+			continue
+		}
+		fmt.Fprintf(c.OutOrStdout(), "%s: ok, %s, %s\n", name, plural(len(cfg.Sites), "site"), plural(len(snap.Pools), "pool"))
+	}
+	return err
+}
+
+// checkJSON writes the messages of all files as one object.
+func checkJSON(c *cobra.Command, files []string) (err error) {
+	all := &config.Decoder{}
+	for _, name := range files {
+		d, cfg, _ := app.Read(fromFile(name))
+		if cfg == nil || d.Failed() {
+			err = errReported
+		}
+		all.Files = append(all.Files, d.Files...)
+		all.Dropped += d.Dropped
+		for _, diag := range d.Diagnostics {
+			all.Report(diag)
+		}
+	}
+	if e := all.RenderJSON(c.OutOrStdout()); e != nil {
+		return e
+	}
+	return err
+}

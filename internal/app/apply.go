@@ -74,14 +74,18 @@ func (p *Process) applySnapshot(snap *snapshot.Snapshot) error {
 	return p.engine.Apply(snap)
 }
 
-// limit bounds connections. Where the config names no limit, it is as many as the process may have descriptors for: half of them, since each connection may need one
-// to an origin, but for some that logs, the admin server and reloads need.
+// limit bounds the connections of clients.
 func (p *Process) limit(l *config.Limits) {
-	most := l.Connections
-	if descriptors := descriptorsMax(); most == 0 && descriptors > 0 {
-		most = max((descriptors-descriptorsKept)/2, connectionsLeast)
+	p.engine.Limit(connectionsMax(l.Connections, descriptorsMax()), l.ConnectionsPerAddress)
+}
+
+// connectionsMax is how many clients may be connected. Where the config sets no limit, it is as many as there are descriptors for: half of them, since each
+// connection may need one to an origin, but for some that logs, the admin server and reloads need. descriptors is 0 if it is not known.
+func connectionsMax(setting, descriptors int) int {
+	if setting > 0 || descriptors == 0 {
+		return setting
 	}
-	p.engine.Limit(most, l.ConnectionsPerAddress)
+	return max((descriptors-descriptorsKept)/2, connectionsLeast)
 }
 
 const (

@@ -30,8 +30,8 @@ func (p *Process) countProcess() {
 		p.set.CounterFunc("sluice_limits_reached_total", "How often a limit was reached.", func() float64 { return float64(count()) },
 			metric.Label{Name: "limit", Value: limit})
 	}
-	refused("connections", gate.RefusedAll.Load)
-	refused("connections_per_address", gate.RefusedAddress.Load)
+	refused("limits.connections", gate.RefusedAll.Load)
+	refused("limits.connections_per_address", gate.RefusedAddress.Load)
 	p.set.GaugeFunc("sluice_config_generation", "Number of the config in force; each reload makes one more.", func() float64 {
 		if snap := p.engine.Snapshot(); snap != nil {
 			return float64(snap.Generation)
@@ -82,6 +82,8 @@ func (p *Process) countEndpoints(cfg *config.Config, snap *snapshot.Snapshot) {
 			sum(func(ep *upstream.Endpoint) int64 { return ep.Attempts.Load() }), labels...)
 		p.set.CounterFunc("sluice_endpoint_failures_total", "Attempts that ended in an error of the endpoint.",
 			sum(func(ep *upstream.Endpoint) int64 { return ep.Failures.Load() }), labels...)
+		p.set.CounterFunc("sluice_endpoint_waits_total", "Times that an exchange had to wait, because an endpoint had as many connections as it may have.",
+			sum(func(ep *upstream.Endpoint) int64 { return ep.Client.Waited() }), labels...)
 		p.set.GaugeFunc("sluice_endpoint_connections", "Open connections to an endpoint, idle ones too.",
 			sum(func(ep *upstream.Endpoint) int64 { return ep.Client.Open() }), labels...)
 		p.set.GaugeFunc("sluice_endpoint_idle_connections", "Connections to an endpoint that wait for a request.",

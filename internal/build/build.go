@@ -36,7 +36,7 @@ type Env struct {
 // Build makes a snapshot of cfg. What is wrong is reported to d; if d.Failed, the result must not be used. prev may be nil.
 func Build(d *config.Decoder, cfg *config.Config, prev *snapshot.Snapshot, env Env) *snapshot.Snapshot {
 	b := &builder{d: d, cfg: cfg, env: env, dates: new(forward.Dates)}
-	b.snap = &snapshot.Snapshot{Generation: 1, Dates: b.dates, H1: settings(cfg)}
+	b.snap = &snapshot.Snapshot{Generation: 1, Dates: b.dates, H1: b.settings()}
 	if prev != nil {
 		b.snap.Generation = prev.Generation + 1
 		b.snap.Dates = prev.Dates
@@ -62,30 +62,28 @@ type builder struct {
 }
 
 // settings are the limits of connections.
-func settings(cfg *config.Config) *h1.Settings {
-	l := &cfg.Limits
-	limits := wire.DefaultLimits()
-	limits.HeadBytes, limits.FieldBytes, limits.Fields = int(l.Head), int(l.Field), l.Fields
-	limits.TargetBytes, limits.TrailerBytes = int(l.Target), int(l.Trailers)
-	return &h1.Settings{
-		Wire:          limits,
+func (b *builder) settings() *h1.Settings {
+	l := &b.cfg.Limits
+	s := &h1.Settings{
+		Wire: wire.Limits{
+			HeadBytes: int(l.Head), FieldBytes: int(l.Field), Fields: l.Fields, TargetBytes: int(l.Target), TrailerBytes: int(l.Trailers),
+			ExtensionBytes: int(l.ChunkExtensions),
+		},
 		HeadTimeout:   time.Duration(l.HeadTimeout),
 		IdleTimeout:   time.Duration(l.IdleTimeout),
 		MinRate:       int64(l.MinRate.Rate),
 		MinRateAfter:  time.Duration(l.MinRate.After),
 		SendTimeout:   time.Duration(l.SendTimeout),
 		LingerTimeout: time.Duration(l.LingerTimeout),
-		LingerBytes:   lingerBytes,
-		TunnelIdle:    tunnelIdle,
+		LingerBytes:   int64(l.Linger),
+		TunnelIdle:    time.Duration(l.TunnelTimeout),
 		Exchanges:     l.Requests,
 	}
+	if b.env.Metrics != nil {
+		s.Reached = b.env.Metrics.Reached
+	}
+	return s
 }
-
-// Limits that have no setting yet.
-const (
-	lingerBytes = 1 << 20   // read and dropped after a refusal
-	tunnelIdle  = time.Hour // without a byte in either direction
-)
 
 func reports(f config.TrustedFields) forward.Reports {
 	switch f {

@@ -98,24 +98,23 @@ func (b *builder) endpoint(c *config.Pool, s *config.Server, kept map[string]*up
 }
 
 func clientSettings(c *config.Pool, s *config.Server, cfg *config.Config) *client.Settings {
-	limits := wire.DefaultLimits()
-	limits.Fields = max(limits.Fields, responseFields)
+	l := &cfg.Limits
 	connections := c.MaxConnections
 	if s.MaxConnections != nil {
 		connections = *s.MaxConnections
 	}
 	return &client.Settings{
-		Wire:        limits,
-		SendTimeout: time.Duration(cfg.Limits.SendTimeout),
+		Wire: wire.Limits{
+			HeadBytes: int(l.ResponseHead), FieldBytes: int(l.ResponseHead), Fields: l.ResponseFields, TrailerBytes: int(l.Trailers),
+			ExtensionBytes: int(l.ChunkExtensions),
+		},
+		SendTimeout: time.Duration(l.SendTimeout),
 		IdleTimeout: time.Duration(c.KeepAlive.Idle),
 		IdleMax:     c.KeepAlive.Connections,
 		Connections: connections,
-		TunnelIdle:  tunnelIdle,
+		TunnelIdle:  time.Duration(l.TunnelTimeout),
 	}
 }
-
-// responseFields is how many field lines a response may have: origins are trusted more than clients.
-const responseFields = 256
 
 // forwarder builds how a route's exchanges go to its pool.
 func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {

@@ -225,6 +225,11 @@ limits:
   idle_timeout: 75s
   send_timeout: 1m
   linger_timeout: 5s
+  linger: 1MiB
+  tunnel_timeout: 1h
+  chunk_extensions: 16KiB
+  response_head: 64KiB
+  response_fields: 256
   drain_timeout: 30s
   requests: 1000
   request_body: 1GB

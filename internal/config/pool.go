@@ -36,7 +36,7 @@ func (p *Pool) Defaults() {
 		Host:      "keep",
 		Retry:     Retry{Attempts: 2},
 		Timeouts:  Timeouts{Connect: Duration(5 * time.Second), Response: Duration(time.Minute), Idle: Duration(time.Minute)},
-		KeepAlive: KeepAlive{Connections: 256, Idle: Duration(time.Minute)},
+		KeepAlive: KeepAlive{Connections: 1024, Idle: Duration(time.Minute)},
 		Resolve:   Duration(30 * time.Second),
 	}
 }
@@ -126,7 +126,7 @@ func (h *HostSetting) DecodeConfig(d *Decoder, n *Node) {
 // Retry bounds how often a request is tried on a further server. What was not sent, and what is safe to send twice (RFC 9110, section 9.2.2), is tried again.
 type Retry struct {
 	// Attempts is how many further servers are tried after the first one.
-	Attempts int `conf:"attempts,min=0,max=10"`
+	Attempts int `conf:"attempts,min=0,max=7"`
 }
 
 // Timeouts bound how long a server may take.

@@ -24,6 +24,12 @@ type Limits struct {
 	Target Size `conf:"target,min=256,max=1MiB"`
 	// Trailers is the largest trailer section.
 	Trailers Size `conf:"trailers,min=256,max=1MiB"`
+	// ChunkExtensions is how many bytes of chunk extensions a message may be ahead of its content.
+	ChunkExtensions Size `conf:"chunk_extensions,min=256,max=1MiB"`
+	// ResponseHead is the largest head of a server's response, also of one field line of it.
+	ResponseHead Size `conf:"response_head,min=1KiB,max=1MiB"`
+	// ResponseFields is how many field lines the head of a server's response may have.
+	ResponseFields int `conf:"response_fields,min=16,max=10000"`
 	// HeadTimeout is the longest from a request's first byte to the end of its head.
 	HeadTimeout Duration `conf:"head_timeout,min=100ms"`
 	// IdleTimeout is how long a connection may be without an exchange.
@@ -32,6 +38,10 @@ type Limits struct {
 	SendTimeout Duration `conf:"send_timeout,min=100ms"`
 	// LingerTimeout is how long what a client still sends is read and dropped after a refusal, so that it gets to read the refusal.
 	LingerTimeout Duration `conf:"linger_timeout,min=100ms"`
+	// Linger is how much of that is read.
+	Linger Size `conf:"linger,min=0"`
+	// TunnelTimeout is how long an upgraded connection may be without a byte in either direction; off is no limit.
+	TunnelTimeout Duration `conf:"tunnel_timeout,off,min=100ms"`
 	// DrainTimeout is how long exchanges may go on after the process was told to end; off ends them at once.
 	DrainTimeout Duration `conf:"drain_timeout,off,min=0s"`
 	// Requests is how many requests one connection may bring; off is no limit.
@@ -64,11 +74,13 @@ type MinRate struct {
 // Defaults implements Defaulter.
 func (l *Limits) Defaults() {
 	*l = Limits{
-		Head: 64 << 10, Field: 16 << 10, Fields: 128, Target: 16 << 10, Trailers: 16 << 10,
+		Head: 64 << 10, Field: 16 << 10, Fields: 128, Target: 16 << 10, Trailers: 16 << 10, ChunkExtensions: 16 << 10,
+		ResponseHead: 64 << 10, ResponseFields: 256, Linger: 1 << 20,
 		HeadTimeout:   Duration(10 * time.Second),
 		IdleTimeout:   Duration(75 * time.Second),
 		SendTimeout:   Duration(60 * time.Second),
 		LingerTimeout: Duration(5 * time.Second),
+		TunnelTimeout: Duration(time.Hour),
 		DrainTimeout:  Duration(30 * time.Second),
 		SiteLimits:    SiteLimits{MinRate: MinRate{Rate: 240, After: Duration(5 * time.Second)}},
 	}

@@ -60,6 +60,9 @@ const (
 	KindProxyLoopDetected       Kind = "proxy_loop_detected"               // the request came through us already
 )
 
+// LimitExchangeTimeout is the Error.Limit of an exchange that took too long as a whole.
+const LimitExchangeTimeout = "limits.exchange_timeout"
+
 // An Error says who failed, how, and whether it may be tried again.
 type Error struct {
 	Source Source

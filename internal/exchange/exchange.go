@@ -143,6 +143,14 @@ func (x *Exchange) By(at time.Duration) time.Duration {
 	return at
 }
 
+// Reached names the limit behind a deadline of By that has passed: "limits.exchange_timeout" if it was the exchange's own, else the one that the caller set.
+func (x *Exchange) Reached(limit string) string {
+	if x.Deadline != 0 && x.Driver.Now() >= x.Deadline {
+		return LimitExchangeTimeout
+	}
+	return limit
+}
+
 // Reset empties x for the next exchange. It keeps the memory of field lists and scratch.
 func (x *Exchange) Reset() {
 	x.Request.Reset()

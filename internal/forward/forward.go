@@ -189,12 +189,21 @@ func Tunnel(x *exchange.Exchange) error {
 	if werr := back.Wait(0); werr != nil && !ended {
 		return werr
 	}
-	return tunnelError(errors.Join(err, upErr))
+	return tunnelError(x, err, upErr)
 }
 
-// tunnelError is nil for the usual ends of a tunnel: one of the two leaves.
-func tunnelError(err error) error {
-	if err == nil || loop.IsTimeout(err) {
+// tunnelError is nil for the usual ends of a tunnel: one of the two leaves, or nothing came for too long. When one direction fails the other one is ended by a
+// timeout, so two of them are the limit.
+func tunnelError(x *exchange.Exchange, down, up error) error {
+	err := errors.Join(down, up)
+	idle := func(err error) bool { return err == nil || loop.IsTimeout(err) }
+	switch {
+	case err == nil:
+		return nil
+	case idle(down) && idle(up):
+		x.Err = &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionReadTimeout, Limit: "limits.tunnel_timeout", Op: "tunnel: no byte"}
+		return nil
+	case loop.IsTimeout(err):
 		return nil
 	}
 	return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Op: "tunnel", Err: err}

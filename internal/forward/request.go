@@ -33,7 +33,7 @@ var xForwarded = setOf(
 //
 //   - x.Client.Addr becomes the client's address and x.Request.Scheme the scheme it used: those of the connection, or what trusted proxies report.
 //   - Fields that are for this hop only are dropped: the hop-by-hop ones and the unknown ones that Connection names, Proxy, and Host and Content-Length,
-//     whose meaning is in x.Request. TE keeps "trailers" alone. Upgrade stays only if Connection names it and the client does not speak HTTP/1.0.
+//     whose meaning is in x.Request. TE keeps "trailers" alone, Expect goes if the client does not wait. Upgrade stays only if Connection names it and the client does not speak HTTP/1.0.
 //   - Fields by which a client could forge its address are dropped: X-Real-IP; Forwarded and everything that begins with X-Forwarded, unless a trusted
 //     proxy sent them and they are of the family that counts.
 //   - Look-alike spellings of known and protected names are dropped (X_Forwarded_For, User.Agent): CGI and its heirs make one variable of them.
@@ -53,6 +53,9 @@ func (t *Trust) Receive(x *exchange.Exchange) {
 		drop.join(xForwarded)
 	}
 	keepTrailersOnly(f, &drop)
+	if !x.Request.ExpectContinue && f.HasToken(exchange.FieldExpect, "100-continue") {
+		drop.add(exchange.FieldExpect) // of an HTTP/1.0 client, or without content: nobody waits (RFC 9110, section 10.1.1)
+	}
 	if f.Has(exchange.FieldUpgrade) && (x.Request.Received.Version == "HTTP/1.0" || !f.HasToken(exchange.FieldConnection, "upgrade")) {
 		drop.add(exchange.FieldUpgrade)
 	}

@@ -20,7 +20,7 @@ import (
 type HostMode uint8
 
 const (
-	HostKeep   HostMode = iota // the one that the client asked for
+	HostKeep   HostMode = iota // the one that the client asked for; the endpoint's if it asked for none
 	HostOrigin                 // the endpoint's own host and port
 	HostFixed                  // Settings.HostValue
 )
@@ -125,6 +125,9 @@ func (r *Rules) Host(x *exchange.Exchange, endpoint []byte) []byte {
 		return endpoint
 	case HostFixed:
 		return r.hostValue
+	}
+	if len(x.Request.Authority) == 0 { // HTTP/1.0 without Host, which HTTP/1.1 must have (RFC 9112, section 3.2)
+		return endpoint
 	}
 	return x.Request.Authority
 }

@@ -83,6 +83,9 @@ func (c *conn) served() {
 
 // rest leaves a quiet connection to the loop until its next event or deadline, or has it served at once if there is something already.
 func (c *conn) rest() {
+	if c.closed {
+		return
+	}
 	if c.hasInput() || passed(c.readBy, c.loop.now) || c.loop.draining.Load() {
 		c.serve()
 		return

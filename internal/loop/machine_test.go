@@ -488,3 +488,6 @@ func pattern(n int) []byte {
 	}
 	return []byte(b.String()[:n])
 }
+
+// flood is more than any socket takes.
+func flood() []byte { return make([]byte, 20<<20) }

@@ -14,6 +14,7 @@ type Metrics struct {
 	set    *metric.Set
 	errors map[failure]*metric.Counter // never changes
 	others [3]*metric.Counter          // by source: kinds that are not listed
+	limits map[string]*metric.Counter  // by config key; never changes
 }
 
 // failure is what errors are counted by.
@@ -32,9 +33,21 @@ var kinds = []exchange.Kind{
 	exchange.KindProxyLoopDetected,
 }
 
+// limits are the config keys of the limits that are counted here, as exchange.Error has them. Those on the connections of clients are counted where they are
+// kept. docs/limits.md says more of each.
+var limits = []string{
+	"limits.head", "limits.field", "limits.fields", "limits.target", "limits.trailers", "limits.chunk_extensions", "limits.response_head",
+	"limits.response_fields", "limits.request_body", "limits.min_rate", "limits.head_timeout", "limits.idle_timeout", "limits.send_timeout",
+	"limits.linger_timeout", "limits.linger", "limits.tunnel_timeout", exchange.LimitExchangeTimeout, "limits.requests",
+	"timeouts.connect", "timeouts.response", "timeouts.idle", "pools.max_connections",
+}
+
 // NewMetrics returns the counters in set, those of an earlier call if there are any.
 func NewMetrics(set *metric.Set) *Metrics {
-	m := &Metrics{set: set, errors: map[failure]*metric.Counter{}}
+	m := &Metrics{set: set, errors: map[failure]*metric.Counter{}, limits: map[string]*metric.Counter{}}
+	for _, key := range limits {
+		m.limits[key] = set.Counter("sluice_limits_reached_total", "How often a limit was reached.", metric.Label{Name: "limit", Value: key})
+	}
 	for source := exchange.Internal; source <= exchange.Upstream; source++ {
 		counter := func(kind string) *metric.Counter {
 			return set.Counter("sluice_errors_total", "Exchanges that the proxy answered or ended because of an error, by who failed and how (RFC 9209).",
@@ -48,9 +61,11 @@ func NewMetrics(set *metric.Set) *Metrics {
 	return m
 }
 
-// Limit returns the counter of how often a limit was reached. name is the limit's config key: "request_head".
-func (m *Metrics) Limit(name string) *metric.Counter {
-	return m.set.Counter("sluice_limits_reached_total", "How often a limit was reached.", metric.Label{Name: "limit", Value: name})
+// Reached counts that the limit of that config key was reached. A key that is not listed counts nothing.
+func (m *Metrics) Reached(shard int, limit string) {
+	if c := m.limits[limit]; c != nil {
+		c.Add(shard, 1)
+	}
 }
 
 // classes are the label values of sluice_requests_total by the first digit of the status; "none" is an exchange without response.
@@ -119,4 +134,7 @@ func (m *Metrics) countError(shard int, err *exchange.Error) {
 		c = m.others[min(int(err.Source), len(m.others)-1)]
 	}
 	c.Add(shard, 1)
+	if err.Limit != "" {
+		m.Reached(shard, err.Limit)
+	}
 }

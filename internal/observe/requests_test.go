@@ -80,9 +80,21 @@ func TestCountersSurviveAReload(t *testing.T) {
 	set := metric.NewSet(2)
 	NewMetrics(set).Site("a").Finish(newExchange(200))
 	NewMetrics(set).Site("a").Finish(newExchange(200))
-	NewMetrics(set).Limit("request_head").Add(0, 1)
-	NewMetrics(set).Limit("request_head").Add(1, 1)
-	wantLines(t, set, `sluice_requests_total{site="a",class="2xx"} 2`, `sluice_limits_reached_total{limit="request_head"} 2`)
+	NewMetrics(set).Reached(0, "limits.head")
+	NewMetrics(set).Reached(1, "limits.head")
+	wantLines(t, set, `sluice_requests_total{site="a",class="2xx"} 2`, `sluice_limits_reached_total{limit="limits.head"} 2`)
+}
+
+func TestCountsTheLimitThatAnErrorNames(t *testing.T) {
+	set := metric.NewSet(2)
+	f := NewMetrics(set).Site("")
+	for _, key := range append([]string{"limits.head", "not a limit"}, limits...) {
+		x := newExchange(431)
+		x.Err = &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestError, Limit: key}
+		f.Finish(x)
+	}
+	wantLines(t, set, `sluice_limits_reached_total{limit="limits.head"} 2`, `sluice_limits_reached_total{limit="limits.requests"} 1`,
+		`sluice_errors_total{source="downstream",kind="http_request_error"} 24`)
 }
 
 func TestTellsAboutTheProcess(t *testing.T) {
@@ -101,7 +113,7 @@ func TestTellsAboutTheProcess(t *testing.T) {
 func TestCountingAnExchangeAllocatesNothing(t *testing.T) {
 	f := NewMetrics(metric.NewSet(2)).Site("a")
 	x := newExchange(502)
-	x.Err = &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionRefused}
+	x.Err = &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindHTTPResponseTimeout, Limit: "timeouts.response"}
 	f.Finish(x)
 	if n := testing.AllocsPerRun(100, func() { f.Finish(x) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -14,7 +14,8 @@ type Driver struct {
 	Loops int // how many drivers there are for per-loop state
 	// Slow gives the proxy one byte for each read, and takes a few bytes of each write, on both sides: no outcome may depend on how bytes are cut.
 	Slow       bool
-	goroutines bool
+	// Goroutines is true if the proxy runs on plain goroutines instead of loops.
+	Goroutines bool
 }
 
 // Drivers returns all there are. Every behaviour must be the same on each of them.
@@ -22,9 +23,9 @@ func Drivers() []Driver {
 	return []Driver{
 		{Name: "loop", Loops: 1},
 		{Name: "loops", Loops: 2},
-		{Name: "goroutines", Loops: 1, goroutines: true},
+		{Name: "goroutines", Loops: 1, Goroutines: true},
 		{Name: "loop-slow", Loops: 1, Slow: true},
-		{Name: "goroutines-slow", Loops: 1, Slow: true, goroutines: true},
+		{Name: "goroutines-slow", Loops: 1, Slow: true, Goroutines: true},
 	}
 }
 
@@ -35,12 +36,14 @@ type engine interface {
 }
 
 func (d Driver) start(n *network, log *slog.Logger) (engine, error) {
-	if d.goroutines {
+	if d.Goroutines {
 		dial := n.dial
 		if d.Slow {
 			dial = slowDial(dial)
 		}
-		return &goroutines{driver: loop.NewGoroutines(dial), slow: d.Slow}, nil
+		driver := loop.NewGoroutines(dial)
+		driver.Log = log
+		return &goroutines{driver: driver, slow: d.Slow}, nil
 	}
 	e := &loops{}
 	for id := range d.Loops {

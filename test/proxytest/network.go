@@ -2,6 +2,7 @@ package proxytest
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"path"
@@ -82,21 +83,29 @@ func (o *Origin) Close() {
 }
 
 // A network says where the hosts of the config really are.
-type network struct{ origins []*Origin }
+type network struct {
+	origins []*Origin
+	stuck   string // where connecting takes for ever
+}
 
 // Addresses that the resolver gives to names (RFC 5737): origins have those below nobody.
 var (
 	originNet = netip.MustParseAddr("192.0.2.0")
 	nobody    = netip.MustParseAddr("192.0.2.254")
+	stuckAddr = netip.MustParseAddr("192.0.2.253")
 )
 
 // refusing is where no one listens: TCP port multiplexer died out long ago.
 const refusing = "127.0.0.1:1"
 
-// lookup is the name server: the n-th origin is 192.0.2.n, "nowhere" does not exist, and all other names have an address where nobody listens.
+// lookup is the name server: the n-th origin is 192.0.2.n, "nowhere" does not exist, "stuck" neither takes nor refuses connections, and all other names have
+// an address where nobody listens.
 func (n *network) lookup(_ context.Context, name string) ([]netip.Addr, error) {
 	if name == "nowhere" {
 		return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+	}
+	if name == "stuck" {
+		return []netip.Addr{stuckAddr}, nil
 	}
 	addr := originNet
 	for _, o := range n.origins {
@@ -117,7 +126,36 @@ func (n *network) real(network, address string) (string, string) {
 			return o.listener.Addr().Network(), o.listener.Addr().String()
 		}
 	}
+	if ap.Addr() == stuckAddr {
+		return "tcp", n.stuck
+	}
 	return "tcp", refusing
+}
+
+// listenStuck opens a listening socket whose queue is full, and returns its address.
+func listenStuck(t testing.TB) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // a backlog of 0 is one
+		c, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = syscall.Close(c) })
+		_ = syscall.Connect(c, name)
+	}
+	return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(name.(*syscall.SockaddrInet4).Port)).String()
 }
 
 // dial is for goroutines.

@@ -12,11 +12,12 @@ import (
 )
 
 // A Peer is the test's end of a connection with the proxy: a client's or an origin's. What it is told to do is done in order, without waiting for the proxy
-// to take it. One goroutine reads.
+// to take it. One goroutine uses it.
 type Peer struct {
 	t       testing.TB
 	conn    net.Conn
 	orders  chan func()
+	stalled bool          // a large piece was sent: orders may take their time
 	written chan struct{} // closed when no order is left
 	close   sync.Once
 
@@ -37,31 +38,47 @@ func newPeer(t testing.TB, c net.Conn) *Peer {
 	return p
 }
 
+// sureBytes is how much the kernel takes even if the proxy reads nothing.
+const sureBytes = 16 << 10
+
 // Send sends b.
 func (p *Peer) Send(b []byte) {
-	p.orders <- func() {
+	p.stalled = p.stalled || len(b) > sureBytes
+	p.order(func() {
 		_ = p.conn.SetWriteDeadline(time.Now().Add(Patience))
 		_, _ = p.conn.Write(b) // the proxy may have refused and gone
+	})
+}
+
+// order has something done in its turn. It waits until that is done, so that what another Peer does next comes later, unless the proxy may have to read first.
+func (p *Peer) order(do func()) {
+	done := make(chan struct{})
+	p.orders <- func() {
+		do()
+		close(done)
+	}
+	if !p.stalled {
+		<-done
 	}
 }
 
 // End ends the test's direction (FIN); reading goes on.
 func (p *Peer) End() {
-	p.orders <- func() { _ = p.conn.(interface{ CloseWrite() error }).CloseWrite() }
+	p.order(func() { _ = p.conn.(interface{ CloseWrite() error }).CloseWrite() })
 }
 
 // Reset breaks the connection (RST).
 func (p *Peer) Reset() {
-	p.orders <- func() {
+	p.order(func() {
 		if tcp, ok := p.conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0)
 		}
 		_ = p.conn.Close()
-	}
+	})
 }
 
 // Hangup closes both directions after what was sent.
-func (p *Peer) Hangup() { p.orders <- func() { _ = p.conn.Close() } }
+func (p *Peer) Hangup() { p.order(func() { _ = p.conn.Close() }) }
 
 // Close ends the Peer at once, whatever is still to be sent. It may be called again.
 func (p *Peer) Close() {

@@ -54,6 +54,9 @@ func Run(t testing.TB, text string, driver Driver, origins ...*Origin) *Proxy {
 	t.Helper()
 	p := &Proxy{t: t, log: &log{}}
 	network := &network{origins: origins}
+	if strings.Contains(text, "stuck:") {
+		network.stuck = listenStuck(t)
+	}
 	p.resolver = resolve.NewResolver(network.lookup, resolve.DefaultResolverSettings(), nil)
 	t.Cleanup(p.resolver.Close)
 	cfg, snap := p.build(text, driver)

@@ -13,7 +13,7 @@ type script struct {
 	comment string
 	steps   []*step
 	config  *step
-	only    string // the one driver, or family of drivers, that it is for; "" is all
+	only    string // which drivers it is for: "loops" (no goroutines), "single" (not several loops), "" is all
 }
 
 // A step is one section: somebody does something, or something must have come to somebody.
@@ -23,13 +23,13 @@ type step struct {
 	text   string
 	actor  string // "client", "origin2"
 	number int    // of the actor's connections, from 1: "origin#2" is the second
-	verb   string // ">", "<", "connects", "closed", "broken", "unfinished"
+	verb   string // ">", "<", "connects", "closed", "broken", "gone", "unfinished"
 	mode   string // what follows the verb
 }
 
 var (
 	markerLine = regexp.MustCompile(`^-- (.+) --$`)
-	stepForm   = regexp.MustCompile(`^(client|origin)(\w*)(?:#([2-9]))? (>|<|connects|closed|broken|unfinished)(?: (.*))?$`)
+	stepForm   = regexp.MustCompile(`^(client|origin)(\w*)(?:#([2-9]))? (>|<|connects|closed|broken|gone|unfinished)(?: (.*))?$`)
 )
 
 // modes are what may follow a verb.
@@ -39,6 +39,7 @@ var modes = map[string]*regexp.Regexp{
 	"connects": regexp.MustCompile(`^(from \S+)?( ?to :\d+)?$`),
 	"closed":   regexp.MustCompile(`^$`),
 	"broken":   regexp.MustCompile(`^$`),
+	"gone":     regexp.MustCompile(`^$`),
 	// The origin may have received something, but never a whole message.
 	"unfinished": regexp.MustCompile(`^$`),
 }
@@ -79,7 +80,7 @@ func (s *script) add(st *step) error {
 		s.config = st
 		return nil
 	}
-	if only, ok := strings.CutPrefix(st.marker, "only "); ok {
+	if only, ok := strings.CutPrefix(st.marker, "only "); ok && (only == "loops" || only == "single") {
 		s.only = only
 		st.verb = "only"
 		s.steps = append(s.steps, st)

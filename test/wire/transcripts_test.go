@@ -50,7 +50,8 @@ func drivers(t *testing.T, file string) (chosen []proxytest.Driver) {
 		t.Fatal(err)
 	}
 	for _, d := range proxytest.Drivers() {
-		if strings.HasPrefix(d.Name, s.only) && !(d.Slow && testing.Short()) {
+		fits := s.only == "" || s.only == "loops" && !d.Goroutines || s.only == "single" && d.Loops == 1
+		if fits && !(d.Slow && testing.Short()) {
 			chosen = append(chosen, d)
 		}
 	}
@@ -137,6 +138,8 @@ func (r *run) step(st *step) bool {
 		err = p.Closed()
 	case "broken":
 		err = p.Broken()
+	case "gone":
+		_, _, err = p.Rest()
 	}
 	if err != nil {
 		r.errorf(st, "%v", err)

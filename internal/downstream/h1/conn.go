@@ -56,11 +56,22 @@ func (c *conn) awaitRequest() bool {
 	}
 	c.raw.Quiet(false)
 	if err != nil {
+		if loop.IsTimeout(err) {
+			c.server.settings().reached(d, c.waitLimit())
+		}
 		c.close()
 		return false
 	}
 	c.from, c.to = 0, n
 	return true
+}
+
+// waitLimit is what bounds the wait for the first byte of a request.
+func (c *conn) waitLimit() string {
+	if c.count == 0 {
+		return "limits.head_timeout"
+	}
+	return "limits.idle_timeout"
 }
 
 // release gives the block back.
@@ -194,7 +205,11 @@ func (c *conn) readMore(set *Settings) error {
 }
 
 func faulty(status int, err error) *exchange.Error {
-	return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestError, Status: status, Op: "read request head", Err: err}
+	e := &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindHTTPRequestError, Status: status, Op: "read request head", Err: err}
+	if fault, ok := err.(*wire.SyntaxError); ok {
+		e.Limit = fault.Limit
+	}
+	return e
 }
 
 // fill makes the request from its head: target in parts, path in normal form (RFC 9110, section 7.1; RFC 9112, section 3.3).
@@ -274,7 +289,10 @@ func (c *conn) linger(a *active) {
 	c.release()
 	c.raw.ReadBy(d.Now() + set.LingerTimeout)
 	for left := set.LingerBytes; left > 0; {
-		if c.raw.Await() != nil {
+		if err := c.raw.Await(); err != nil {
+			if loop.IsTimeout(err) {
+				set.reached(d, "limits.linger_timeout")
+			}
 			break
 		}
 		block := d.Buffers().Get(buf.Medium)
@@ -283,7 +301,9 @@ func (c *conn) linger(a *active) {
 		if err != nil {
 			break
 		}
-		left -= int64(n)
+		if left -= int64(n); left <= 0 {
+			set.reached(d, "limits.linger")
+		}
 	}
 	c.close()
 }

@@ -23,7 +23,7 @@ type content struct {
 	chunks   wire.Chunks
 	block    []byte // block[from:to] is read and not decoded
 	from, to int
-	ended    bool
+	ended    atomic.Bool // nothing more is to be decoded; the task that sends the response looks at it while another one reads
 	failed   *exchange.Error
 	waited   time.Duration // time spent in waits since rateBytes was zero
 	rate     int64         // bytes since then
@@ -39,7 +39,7 @@ func (b *content) begin(c *conn, a *active, set *Settings) {
 	b.left = b.framing.Length
 	b.limits = exchange.ContentLimits{Bytes: -1, MinRate: set.MinRate, MinRateAfter: set.MinRateAfter}
 	b.from, b.to = 0, 0
-	b.ended = b.framing.Kind == wire.FramedNone || b.framing.Kind == wire.FramedLength && b.left == 0
+	b.ended.Store(b.framing.Kind == wire.FramedNone || b.framing.Kind == wire.FramedLength && b.left == 0)
 	b.failed = nil
 	b.waited, b.rate = 0, 0
 	b.exempt.Store(a.head.ExpectContinue)
@@ -59,8 +59,8 @@ func (b *content) Length() int64 {
 
 // AtHand implements exchange.Buffered.
 func (b *content) AtHand() ([]byte, bool) {
-	if b.framing.Kind != wire.FramedLength || b.ended {
-		return nil, b.ended
+	if b.framing.Kind != wire.FramedLength || b.ended.Load() {
+		return nil, b.ended.Load()
 	}
 	c := b.conn
 	n := min(int64(c.to-c.from), b.left)
@@ -72,7 +72,7 @@ func (b *content) Limit(l exchange.ContentLimits) { b.limits = l }
 
 // Next implements exchange.Content.
 func (b *content) Next() ([]byte, error) {
-	for !b.ended && b.failed == nil {
+	for !b.ended.Load() && b.failed == nil {
 		piece, err := b.decode()
 		if err != nil {
 			b.failed = faulty(err.Status, err)
@@ -87,7 +87,7 @@ func (b *content) Next() ([]byte, error) {
 			}
 			return piece, nil
 		}
-		if !b.ended {
+		if !b.ended.Load() {
 			b.failed = b.fill()
 		}
 	}
@@ -111,12 +111,16 @@ func (b *content) decode() ([]byte, *wire.SyntaxError) {
 		piece := src[*from : *from+n]
 		*from += n
 		b.left -= int64(n)
-		b.ended = b.left == 0
+		if b.left == 0 {
+			b.ended.Store(true)
+		}
 		return piece, nil
 	}
 	piece, n, done, err := b.chunks.Next(src[*from:*to])
 	*from += n
-	b.ended = done
+	if done {
+		b.ended.Store(true)
+	}
 	return piece, err
 }
 
@@ -185,7 +189,7 @@ func (b *content) received(n int64) {
 // Rest implements exchange.Spliced.
 func (b *content) Rest() (loop.Conn, int64) {
 	c := b.conn
-	if b.framing.Kind != wire.FramedLength || b.ended || b.failed != nil || c.from < c.to || b.from < b.to || b.stopped.Load() {
+	if b.framing.Kind != wire.FramedLength || b.ended.Load() || b.failed != nil || c.from < c.to || b.from < b.to || b.stopped.Load() {
 		return nil, 0
 	}
 	b.began()
@@ -198,7 +202,9 @@ func (b *content) Moved(n int64, err error) error {
 	b.received(n)
 	b.left -= n
 	b.x.Notes.ContentIn += n
-	b.ended = b.left == 0
+	if b.left == 0 {
+		b.ended.Store(true)
+	}
 	if err == nil {
 		return nil
 	}
@@ -210,7 +216,10 @@ func (b *content) Moved(n int64, err error) error {
 func (b *content) broken(err error) *exchange.Error {
 	e := &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Status: 400, Op: "read request content", Err: err}
 	if loop.IsTimeout(err) {
-		e.Kind, e.Status, e.Limit = exchange.KindConnectionReadTimeout, 408, "limits.min_rate" // RFC 9110, section 15.5.9
+		e.Kind, e.Status = exchange.KindConnectionReadTimeout, 408 // RFC 9110, section 15.5.9
+		if !b.stopped.Load() {
+			e.Limit = b.x.Reached("limits.min_rate")
+		}
 	}
 	if err == io.EOF {
 		e.Err = io.ErrUnexpectedEOF
@@ -223,7 +232,7 @@ func (b *content) Continued() { b.exempt.Store(false) }
 
 // FullDuplex lifts the minimum rate: the response has begun before the request has ended.
 func (b *content) FullDuplex() {
-	if !b.unfinished() {
+	if b.ended.Load() {
 		return
 	}
 	b.exempt.Store(true)
@@ -240,12 +249,12 @@ func (b *content) Stop() {
 func (b *content) Close() {}
 
 // unfinished reports whether bytes of the body have not been read.
-func (b *content) unfinished() bool { return b.conn != nil && (!b.ended || b.failed != nil) }
+func (b *content) unfinished() bool { return b.conn != nil && (!b.ended.Load() || b.failed != nil) }
 
 // skip throws away the rest of the body if all of it has been read already, and reports whether nothing is left.
 func (b *content) skip() bool {
 	for b.unfinished() && b.failed == nil {
-		if piece, err := b.decode(); err != nil || len(piece) == 0 && !b.ended {
+		if piece, err := b.decode(); err != nil || len(piece) == 0 && !b.ended.Load() {
 			return false
 		}
 	}

@@ -108,10 +108,13 @@ func (s *sender) persist(framing wire.Framing) {
 	case s.head == nil || !s.head.Persistent(), framing.Kind == wire.FramedClose, c.raw.Driver().Draining():
 		s.close = true
 	case s.settings.Exchanges > 0 && c.count >= s.settings.Exchanges:
+		s.settings.reached(c.raw.Driver(), "limits.requests")
 		s.close = true
-	case s.x.Request.Content != nil && !s.x.Response.Origin:
-		b, ok := s.x.Request.Content.(*content)
-		s.close = s.close || ok && !b.skip()
+	default:
+		// What a client has not sent yet, it may never send: it could not tell the next request from the rest of this one's content.
+		if b, ok := s.x.Request.Content.(*content); ok && !s.close {
+			s.close = s.x.Response.Origin && !b.ended.Load() || !s.x.Response.Origin && !b.skip()
+		}
 	}
 }
 
@@ -182,7 +185,7 @@ func (s *sender) splice(r *exchange.Response) error {
 		s.x.Notes.ContentOut += moved
 		if err != nil && !fromSource {
 			_ = source.Moved(moved, nil)
-			return gone(err)
+			return s.gone(err)
 		}
 		if err := source.Moved(moved, err); err != nil {
 			return err
@@ -242,16 +245,16 @@ func (s *sender) write(a, b []byte) error {
 	c := s.conn.raw
 	c.WriteBy(s.x.By(s.settings.sendBy(c.Driver().Now(), len(a)+len(b))))
 	if _, err := c.Writev(a, b); err != nil {
-		return gone(err)
+		return s.gone(err)
 	}
 	return nil
 }
 
 // gone says that the client did not take what we sent.
-func gone(err error) error {
+func (s *sender) gone(err error) error {
 	e := &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Op: "send response", Err: err}
 	if loop.IsTimeout(err) {
-		e.Kind = exchange.KindConnectionWriteTimeout
+		e.Kind, e.Limit = exchange.KindConnectionWriteTimeout, s.x.Reached("limits.send_timeout")
 	}
 	return e
 }

@@ -43,8 +43,17 @@ type Settings struct {
 	TunnelIdle time.Duration
 	// Exchanges is how many exchanges a connection may carry; 0 is no bound.
 	Exchanges int
+	// Reached counts, on the driver of that number, that the limit of that config key was reached outside of exchanges' errors; nil counts nothing.
+	Reached func(driver int, limit string)
 	// HTTPS says that the connection is encrypted.
 	HTTPS bool
+}
+
+// reached counts that a limit was reached.
+func (s *Settings) reached(d loop.Driver, limit string) {
+	if s.Reached != nil {
+		s.Reached(d.ID(), limit)
+	}
 }
 
 // A Server makes handlers of connections.

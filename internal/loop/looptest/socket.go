@@ -376,9 +376,9 @@ func (w *World) joinUnix(s *socket, address string) syscall.Errno {
 	return 0
 }
 
-// roomSize is the size of a socket's buffers: tiny ones now and then.
+// roomSize is the size of a socket's buffers: small ones now and then.
 func (w *World) roomSize() int {
-	return []int{1, 1 << 10, 16 << 10, 200 << 10}[w.rand.IntN(4)]
+	return []int{300, 3 << 10, 16 << 10, 200 << 10}[w.rand.IntN(4)]
 }
 
 func (w *World) synArrives(s *socket, address string) {

@@ -150,7 +150,11 @@ func appendError(dst []byte, err *exchange.Error) []byte {
 	}
 	dst = appendString(dst, `,"error":"`, string(err.Kind))
 	dst = appendString(dst, `,"error_source":"`, err.Source.String())
-	return appendString(dst, `,"error_op":"`, err.Op)
+	dst = appendString(dst, `,"error_op":"`, err.Op)
+	if err.Limit != "" {
+		dst = appendString(dst, `,"error_limit":"`, err.Limit)
+	}
+	return dst
 }
 
 // appendReported appends what the client says about itself.

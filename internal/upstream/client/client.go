@@ -64,6 +64,7 @@ type H1 struct {
 	settings atomic.Pointer[Settings]
 	shards   []shard
 	open     atomic.Int64 // connections, idle ones too
+	waited   atomic.Int64 // exchanges that had to wait for a connection
 	waiters  waiters
 }
 
@@ -88,6 +89,9 @@ func (h *H1) Apply(s *Settings) { h.settings.Store(s) }
 
 // Open is how many connections are open, idle ones too.
 func (h *H1) Open() int64 { return h.open.Load() }
+
+// Waited is how often an exchange had to wait, because as many connections were open as there may be.
+func (h *H1) Waited() int64 { return h.waited.Load() }
 
 // Idle is how many connections are idle.
 func (h *H1) Idle() (n int) {
@@ -205,7 +209,7 @@ func (h *H1) connect(x *exchange.Exchange, o *Order) (c *conn, reused bool, err 
 	raw, dialErr := h.dialer.Dial(d, by)
 	if dialErr != nil {
 		h.release()
-		return nil, false, dialError(dialErr)
+		return nil, false, dialError(x, dialErr)
 	}
 	return newConn(h, raw), false, nil
 }

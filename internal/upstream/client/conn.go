@@ -162,7 +162,7 @@ func (c *conn) send(host []byte) *exchange.Error {
 	_, err := c.raw.Writev(out, piece)
 	c.raw.Driver().Buffers().Put(block)
 	if err != nil {
-		return c.failed("send request", err, exchange.RetryReused)
+		return c.failed("send request", "limits.send_timeout", err, exchange.RetryReused)
 	}
 	if !whole {
 		c.pump.start(len(piece))
@@ -238,7 +238,9 @@ func (c *conn) readHead(reused bool) *exchange.Error {
 			if end := wire.HeadEnd(received, scanned); scanned == 0 || end > 0 || len(received) >= c.settings.Wire.HeadBytes {
 				n, err := wire.ParseResponse(received, &c.settings.Wire, &c.head, &c.x.Response.Fields)
 				if err != nil {
-					return &exchange.Error{Source: exchange.Upstream, Kind: err.ResponseKind, Status: 502, Op: "read response head", Err: err}
+					return &exchange.Error{
+						Source: exchange.Upstream, Kind: err.ResponseKind, Status: 502, Limit: err.ResponseLimit, Op: "read response head", Err: err,
+					}
 				}
 				if n > 0 {
 					c.from += n
@@ -255,7 +257,7 @@ func (c *conn) readHead(reused bool) *exchange.Error {
 			if reused && c.pump.replayable() {
 				retry = exchange.RetryReused
 			}
-			return c.failed("read response head", err, retry)
+			return c.failed("read response head", "timeouts.response", err, retry)
 		}
 	}
 }
@@ -288,8 +290,8 @@ func (t *tunnelEnd) Close() error {
 	return nil
 }
 
-// failed makes an error of the exchange from one of the connection.
-func (c *conn) failed(op string, err error, retry exchange.Retry) *exchange.Error {
+// failed makes an error of the exchange from one of the connection. limit is what a timeout has reached, if it was not the exchange's own.
+func (c *conn) failed(op, limit string, err error, retry exchange.Retry) *exchange.Error {
 	e := &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionTerminated, Retry: retry, Op: op, Err: err}
 	switch {
 	case errors.Is(err, loop.ErrPeerGone):
@@ -297,13 +299,13 @@ func (c *conn) failed(op string, err error, retry exchange.Retry) *exchange.Erro
 	case errors.Is(err, loop.ErrStopped):
 		e.Source, e.Kind, e.Retry = exchange.Internal, exchange.KindProxyInternalError, exchange.RetryNo
 	case loop.IsTimeout(err):
-		e.Kind, e.Retry = exchange.KindHTTPResponseTimeout, exchange.RetryNo
+		e.Kind, e.Retry, e.Limit = exchange.KindHTTPResponseTimeout, exchange.RetryNo, c.x.Reached(limit)
 	}
 	return e
 }
 
 // dialError tells how a connection could not be opened. Nothing of the request has left.
-func dialError(err error) *exchange.Error {
+func dialError(x *exchange.Exchange, err error) *exchange.Error {
 	var e *exchange.Error
 	if errors.As(err, &e) {
 		return e
@@ -312,7 +314,7 @@ func dialError(err error) *exchange.Error {
 	var dns *net.DNSError
 	switch {
 	case loop.IsTimeout(err):
-		e.Kind = exchange.KindConnectionTimeout
+		e.Kind, e.Limit = exchange.KindConnectionTimeout, x.Reached("timeouts.connect")
 	case errors.As(err, &dns):
 		e.Kind = exchange.KindDNSError
 	case loop.IsExhausted(err):

@@ -121,13 +121,17 @@ func (b *content) fill() error {
 		return nil
 	}
 	b.over = true
+	failed := c.pump.failure() // it ended the wait, if there is one
+	if failed == nil {
+		failed = b.incomplete(err) // before the connection forgets the exchange
+	}
 	c.close()
-	return b.incomplete(err)
+	return failed
 }
 
 // incomplete says that the response has ended too early.
 func (b *content) incomplete(err error) *exchange.Error {
-	e := b.conn.failed("read response content", err, exchange.RetryNo)
+	e := b.conn.failed("read response content", "timeouts.idle", err, exchange.RetryNo)
 	if e.Source == exchange.Upstream {
 		e.Kind = exchange.KindHTTPResponseIncomplete
 		if loop.IsTimeout(err) {
@@ -140,7 +144,9 @@ func (b *content) incomplete(err error) *exchange.Error {
 func (b *content) fail(err *wire.SyntaxError) error {
 	b.over = true
 	b.conn.close()
-	return &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindHTTPTransferCoding, Op: "read response content", Err: err}
+	return &exchange.Error{
+		Source: exchange.Upstream, Kind: exchange.KindHTTPTransferCoding, Limit: err.ResponseLimit, Op: "read response content", Err: err,
+	}
 }
 
 // finish frees the connection after the last byte.
@@ -188,6 +194,7 @@ func (b *content) Moved(n int64, err error) error {
 		return nil
 	}
 	b.over = true
+	failed := b.incomplete(err) // before the connection forgets the exchange
 	b.conn.close()
-	return b.incomplete(err)
+	return failed
 }

@@ -70,7 +70,7 @@ func (p *pump) run() {
 	p.done.Notify()
 }
 
-// send copies until the content has ended. A write error is not one of the exchange: the origin may have answered before it closed.
+// send copies until the content has ended.
 func (p *pump) send() *exchange.Error {
 	c := p.conn
 	d := c.raw.Driver()
@@ -91,9 +91,9 @@ func (p *pump) send() *exchange.Error {
 		}
 		c.raw.WriteBy(c.sendBy())
 		if _, err := c.raw.Writev(frame, piece); err != nil {
-			return nil
+			return p.unsent(err)
 		}
-		if err := p.splice(); err != nil {
+		if over, err := p.splice(); over || err != nil {
 			return err
 		}
 		if p.framing.Kind == wire.FramedChunked {
@@ -105,29 +105,32 @@ func (p *pump) send() *exchange.Error {
 // spliceBytes is the least rest of a content that is moved by the kernel. make bench, workload upload.
 const spliceBytes = 256 << 10
 
-// splice has the kernel move the rest of a content that is long and comes straight from a socket. It does nothing where that can't be, and leaves errors of writing
-// to the next write.
-func (p *pump) splice() *exchange.Error {
+// splice has the kernel move the rest of a content that is long and comes straight from a socket. It does nothing where that can't be. over says that nothing
+// further can be sent: what was on its way when the write failed is lost.
+func (p *pump) splice() (over bool, err *exchange.Error) {
 	source, ok := p.source.(exchange.Spliced)
 	if !ok {
-		return nil
+		return false, nil
 	}
 	from, left := source.Rest()
 	if left < spliceBytes {
-		return nil
+		return false, nil
 	}
 	for from != nil && left > 0 {
 		p.conn.raw.WriteBy(p.conn.sendBy())
 		moved, fromSource, err := p.conn.raw.Splice(from, left)
-		if err != nil && !fromSource || errors.Is(err, errors.ErrUnsupported) {
-			return nil
+		if errors.Is(err, errors.ErrUnsupported) {
+			return false, nil
+		}
+		if err != nil && !fromSource {
+			return true, p.unsent(err)
 		}
 		if err := source.Moved(moved, err); err != nil {
-			return asError(err, "read request content")
+			return true, asError(err, "read request content")
 		}
 		from, left = source.Rest()
 	}
-	return nil
+	return false, nil
 }
 
 // end writes what closes a chunked body, with the trailers of the request. From now on the response has its deadline.
@@ -137,8 +140,19 @@ func (p *pump) end(frame []byte) *exchange.Error {
 		c.rules.Trailers(&c.x.Request.Trailers)
 		c.raw.WriteBy(c.sendBy())
 		if _, err := c.raw.Write(wire.AppendLastChunk(frame, &c.x.Request.Trailers)); err != nil {
-			return nil
+			return p.unsent(err)
 		}
+	}
+	c.raw.ReadBy(c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response)))
+	return nil
+}
+
+// unsent is about the origin not taking the content. That it closed the connection is no error of the exchange: it may have answered before. From now on its
+// response has its deadline.
+func (p *pump) unsent(err error) *exchange.Error {
+	c := p.conn
+	if loop.IsTimeout(err) {
+		return c.failed("send request content", "limits.send_timeout", err, exchange.RetryNo)
 	}
 	c.raw.ReadBy(c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response)))
 	return nil

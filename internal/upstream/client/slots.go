@@ -87,11 +87,17 @@ func (h *H1) waitForSlot(d loop.Driver, by time.Duration) *exchange.Error {
 		h.waiters.remove(signal)
 		h.waiters.notify() // there may be more than one slot
 	}()
+	h.waited.Add(1)
 	h.reclaim(d)
-	if err := signal.Wait(by); err != nil {
-		return &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionLimit, Retry: exchange.RetrySafe, Op: "wait for a free connection", Err: err}
+	err := signal.Wait(by)
+	if err == nil {
+		return nil
 	}
-	return nil
+	e := &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionLimit, Retry: exchange.RetrySafe, Op: "wait for a free connection", Err: err}
+	if loop.IsTimeout(err) {
+		e.Limit = "pools.max_connections"
+	}
+	return e
 }
 
 // reclaim closes one idle connection of another loop.

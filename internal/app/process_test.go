@@ -1,0 +1,289 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"sluice/internal/admin"
+	"sluice/internal/config"
+)
+
+// A stage is a process under test with its config, admin socket and log files.
+type stage struct {
+	t      *testing.T
+	p      *Process
+	text   string // of the config; read again by a reload
+	folder string
+	port   int
+}
+
+// newStage starts a process. In the config, PORT is a free port and DIR a folder of the test.
+func newStage(t *testing.T, d Driver, text string) *stage {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "app") // not t.TempDir: its path may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	processors := runtime.GOMAXPROCS(0)
+	t.Cleanup(func() { runtime.GOMAXPROCS(processors) })
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{t: t, folder: folder, port: ln.Addr().(*net.TCPAddr).Port}
+	ln.Close()
+	s.set(text)
+	s.p, err = Start(Program{File: "sluice.yaml", Version: "1.2.3", Driver: d, Load: s.load})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.p.Stop(context.Background()) })
+	return s
+}
+
+// set changes the config.
+func (s *stage) set(text string) {
+	s.text = strings.NewReplacer("PORT", fmt.Sprint(s.port), "DIR", s.folder).Replace(text)
+}
+
+func (s *stage) load(d *config.Decoder) *config.Config {
+	return config.Load(d, config.Text("sluice.yaml", s.text), "sluice.yaml")
+}
+
+// reload applies a further config.
+func (s *stage) reload(text string) {
+	s.t.Helper()
+	s.set(text)
+	if err := s.p.Reload(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ask sends one request on a connection of its own.
+func (s *stage) ask(status int, content string) {
+	s.t.Helper()
+	c := dialClient(s.t, fmt.Sprintf("127.0.0.1:%d", s.port))
+	defer c.Close()
+	c.ask("/")
+	c.want(status, content)
+}
+
+// admin asks the admin server.
+func (s *stage) admin(path string) string {
+	s.t.Helper()
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return net.Dial("unix", filepath.Join(s.folder, "admin.sock"))
+	}}
+	defer transport.CloseIdleConnections()
+	r, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://sluice" + path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	content, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != 200 {
+		s.t.Fatalf("%s: %d, %v", path, r.StatusCode, err)
+	}
+	return string(content)
+}
+
+// wantMetrics checks lines of the metrics.
+func (s *stage) wantMetrics(lines ...string) {
+	s.t.Helper()
+	text := s.admin("/metrics")
+	for _, line := range lines {
+		if !strings.Contains(text, line+"\n") {
+			s.t.Errorf("no line %s in\n%s", line, text)
+		}
+	}
+}
+
+func (s *stage) file(name string) string {
+	s.t.Helper()
+	content, err := os.ReadFile(filepath.Join(s.folder, name))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(content)
+}
+
+// stageConfig is a config with everything in the stage's folder.
+func stageConfig(to string) string {
+	return "sites: { \"http://:PORT\": { to: \"" + to + "\" } }\nlisteners: { PORT: { addresses: 127.0.0.1 } }\nadmin: { listen: \"unix:DIR/admin.sock\" }\n" +
+		"log: { level: info, file: DIR/error.log, access: { file: DIR/access.log } }\n"
+}
+
+func TestShowsWhatIsGoingOn(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, d Driver) {
+		o := newOrigin(t, "hello")
+		s := newStage(t, d, stageConfig(o.address))
+		for range 3 {
+			s.ask(200, "hello")
+		}
+		endpoint := fmt.Sprintf(`{pool="http://%s",endpoint="http://%s"}`, o.address, o.address)
+		s.wantMetrics(
+			"sluice_endpoint_attempts_total"+endpoint+" 3", "sluice_endpoint_failures_total"+endpoint+" 0",
+			`sluice_config_generation 1`, `sluice_config_reloads_total{result="refused"} 0`, `sluice_loop_panics_total{loop="0"} 0`,
+			`sluice_limits_reached_total{limit="limits.connections"} 0`,
+			fmt.Sprintf(`sluice_requests_total{site="http://:%d",class="2xx"} 3`, s.port),
+			fmt.Sprintf("process_max_fds %v", float64(descriptorsMax())),
+		)
+		var status admin.Status
+		if err := json.Unmarshal([]byte(s.admin("/v1/status")), &status); err != nil {
+			t.Fatal(err)
+		}
+		if status.Version != "1.2.3" || status.Config != "sluice.yaml" || status.Generation != 1 || status.Sites != 1 || status.Draining || status.PID != os.Getpid() ||
+			len(status.Loops) != s.p.engine.Drivers() || len(status.Listeners) != 1 || status.Listeners[0].Address != fmt.Sprintf("127.0.0.1:%d", s.port) {
+			t.Errorf("got %+v", status)
+		}
+		if ep := status.Pools[0].Endpoints[0]; ep.Requests != 3 || ep.Weight != 1 || ep.State != "up" || ep.Address != "http://"+o.address {
+			t.Errorf("got %+v", ep)
+		}
+	})
+}
+
+func TestOneLoopForEachProcessorUnlessSetOtherwise(t *testing.T) {
+	s := newStage(t, Native, stageConfig("127.0.0.1:1")+"limits: { loops: 3 }")
+	if n, processors := s.p.engine.Drivers(), runtime.GOMAXPROCS(0); n != 3 || processors != 3 {
+		t.Errorf("%d loops, %d processors", n, processors)
+	}
+	s = newStage(t, Native, stageConfig("127.0.0.1:1"))
+	if n := s.p.engine.Drivers(); n != runtime.GOMAXPROCS(0) {
+		t.Errorf("%d loops, %d processors", n, runtime.GOMAXPROCS(0))
+	}
+}
+
+func TestAReloadKeepsWhatStays(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, d Driver) {
+		stays, gone := newOrigin(t, "stays"), newOrigin(t, "gone")
+		text := stageConfig(stays.address)
+		s := newStage(t, d, strings.Replace(text, "} }\n", "}, \"http://gone.test:PORT\": { to: \""+gone.address+"\" } }\n", 1))
+		s.ask(200, "stays")
+		s.wantMetrics(fmt.Sprintf(`sluice_endpoint_attempts_total{pool="http://%s",endpoint="http://%s"} 0`, gone.address, gone.address))
+		s.reload(text)
+		s.ask(200, "stays")
+		s.wantMetrics(fmt.Sprintf(`sluice_endpoint_attempts_total{pool="http://%s",endpoint="http://%s"} 2`, stays.address, stays.address), `sluice_config_generation 2`)
+		if text := s.admin("/metrics"); strings.Contains(text, gone.address) || strings.Contains(text, "gone.test") {
+			t.Errorf("series of what is gone are still there:\n%s", text)
+		}
+	})
+}
+
+func TestABadReloadChangesNothing(t *testing.T) {
+	o := newOrigin(t, "hello")
+	s := newStage(t, Native, stageConfig(o.address))
+	for text, want := range map[string]string{
+		"sitse: {}": `"sitse" is not a setting`,
+		strings.Replace(stageConfig(o.address), "DIR/access.log", "DIR/none/access.log", 1): "access log: ",
+		strings.Replace(stageConfig(o.address), "DIR/error.log", "DIR/none/error.log", 1):   "log: ",
+		strings.Replace(stageConfig(o.address), "DIR/admin", "DIR/none/admin", 1):           "admin: ",
+	} {
+		s.set(text)
+		if err := s.p.Reload(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		s.ask(200, "hello")
+		s.wantMetrics("sluice_config_generation 1")
+	}
+}
+
+func TestLogsAreOpenedAgain(t *testing.T) {
+	o := newOrigin(t, "hello")
+	s := newStage(t, Native, stageConfig(o.address))
+	s.ask(200, "hello")
+	for _, name := range []string{"access.log", "error.log"} {
+		if err := os.Rename(filepath.Join(s.folder, name), filepath.Join(s.folder, name+".1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.reload(stageConfig(o.address))
+	s.ask(200, "hello")
+	s.p.Log().Warn("a message for the new file")
+	if err := errors.Join(s.p.access.Flush(), s.p.log.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"access.log", "access.log.1"} {
+		if text := s.file(name); strings.Count(text, "\n") != 1 || !strings.Contains(text, `"status":200`) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+	if before, after := s.file("error.log.1"), s.file("error.log"); !strings.Contains(before, "msg=started") || !strings.Contains(after, "a message for the new file") {
+		t.Errorf("before:\n%safter:\n%s", before, after)
+	}
+}
+
+func TestTheAccessLogCanBeSwitchedOff(t *testing.T) {
+	o := newOrigin(t, "hello")
+	s := newStage(t, Native, stageConfig(o.address))
+	s.reload(strings.Replace(stageConfig(o.address), "{ file: DIR/access.log }", "off", 1))
+	s.ask(200, "hello")
+	if err := s.p.access.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if text := s.file("access.log"); text != "" {
+		t.Errorf("got %q", text)
+	}
+}
+
+func TestMetricsCanBeSwitchedOff(t *testing.T) {
+	s := newStage(t, Native, strings.Replace(stageConfig("127.0.0.1:1"), "admin: {", "admin: { metrics: false,", 1))
+	if text := s.admin("/metrics"); strings.Contains(text, "sluice_") {
+		t.Errorf("got %s", text)
+	}
+}
+
+func TestNamesAreLookedUp(t *testing.T) {
+	o := newOrigin(t, "hello")
+	_, port, _ := net.SplitHostPort(o.address)
+	s := newStage(t, Native, stageConfig("localhost:"+port))
+	s.ask(200, "hello")
+}
+
+func TestWarningsAreLogged(t *testing.T) {
+	s := newStage(t, Native, stageConfig("127.0.0.1:1")+"pools: { unused: { servers: [127.0.0.1:2] } }\n")
+	if err := s.p.log.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if text := s.file("error.log"); !strings.Contains(text, "at=sluice.yaml:5:10 warning=unused-pool") {
+		t.Errorf("got %s", text)
+	}
+}
+
+func TestSignalsEndAProcess(t *testing.T) {
+	for _, file := range []string{"sluice.yaml", ""} {
+		s := newStage(t, Native, stageConfig("127.0.0.1:1"))
+		s.p.program.File = file
+		signals := make(chan os.Signal, 2)
+		signals <- syscall.SIGHUP // without a file there is nothing to read again, so this one ends it
+		if file != "" {
+			signals <- syscall.SIGTERM
+		}
+		s.p.Wait(signals)
+		text := s.file("error.log")
+		if strings.Contains(text, "msg=reloaded") != (file != "") || !strings.Contains(text, "msg=stopped") {
+			t.Errorf("file %q:\n%s", file, text)
+		}
+	}
+}
+
+func TestConnectionsLeaveRoomForOrigins(t *testing.T) {
+	for _, c := range []struct{ setting, descriptors, want int }{
+		{0, 1024, 384}, {0, 1 << 20, 524160}, {0, 256, 16}, {0, 100, 16}, {0, 0, 0}, {500, 1024, 500}, {500, 0, 500},
+	} {
+		if got := connectionsMax(c.setting, c.descriptors); got != c.want {
+			t.Errorf("connectionsMax(%d, %d) is %d, want %d", c.setting, c.descriptors, got, c.want)
+		}
+	}
+}

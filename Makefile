@@ -43,7 +43,7 @@ vuln: ## govulncheck; says so where its database cannot be reached
 	@go run ./test/run vuln
 
 .PHONY: peers
-peers: ## install the programs that the tests talk to: nginx, curl, openssl, haproxy, a C compiler for -race
+peers: ## install the programs that the tests talk to: nginx, curl, openssl, haproxy, python3, a C compiler for -race
 	@go run ./test/peers test
 
 .PHONY: wire
@@ -59,7 +59,7 @@ sim: ## the simulation; SEED=n replays a run
 	go test -count 1 -v ./test/sim/... $(if $(SEED),-seed $(SEED))
 
 .PHONY: interop
-interop: peers ## real peers: nginx as origin, curl and openssl as clients
+interop: peers ## real peers: nginx, HAProxy and Python as origins or in front, curl as client
 	go test -count 1 -tags interop ./test/interop/...
 
 .PHONY: soak

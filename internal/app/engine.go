@@ -195,7 +195,7 @@ func closeIdle(prev, next *snapshot.Snapshot) {
 	for _, p := range prev.Pools {
 		for _, ep := range p.Endpoints {
 			if !kept[ep] {
-				ep.Client.CloseIdle()
+				ep.Client.Retire()
 			}
 		}
 	}

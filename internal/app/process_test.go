@@ -99,15 +99,23 @@ func (s *stage) admin(path string) string {
 	return string(content)
 }
 
-// wantMetrics checks lines of the metrics.
+// wantMetrics waits for lines of the metrics: exchanges are counted after their last byte has been sent.
 func (s *stage) wantMetrics(lines ...string) {
 	s.t.Helper()
-	text := s.admin("/metrics")
 	for _, line := range lines {
-		if !strings.Contains(text, line+"\n") {
-			s.t.Errorf("no line %s in\n%s", line, text)
-		}
+		eventually(s.t, line, func() bool { return strings.Contains(s.admin("/metrics"), line+"\n") })
 	}
+}
+
+// wantFile waits until a log file holds text.
+func (s *stage) wantFile(name, text string) {
+	s.t.Helper()
+	eventually(s.t, name+" holds "+text, func() bool {
+		if err := errors.Join(s.p.access.Flush(), s.p.log.Flush()); err != nil {
+			s.t.Fatal(err)
+		}
+		return strings.Contains(s.file(name), text)
+	})
 }
 
 func (s *stage) file(name string) string {
@@ -203,6 +211,8 @@ func TestLogsAreOpenedAgain(t *testing.T) {
 	o := newOrigin(t, "hello")
 	s := newStage(t, Native, stageConfig(o.address))
 	s.ask(200, "hello")
+	s.wantFile("access.log", `"status":200`)
+	s.wantFile("error.log", "msg=started")
 	for _, name := range []string{"access.log", "error.log"} {
 		if err := os.Rename(filepath.Join(s.folder, name), filepath.Join(s.folder, name+".1")); err != nil {
 			t.Fatal(err)
@@ -211,16 +221,10 @@ func TestLogsAreOpenedAgain(t *testing.T) {
 	s.reload(stageConfig(o.address))
 	s.ask(200, "hello")
 	s.p.Log().Warn("a message for the new file")
-	if err := errors.Join(s.p.access.Flush(), s.p.log.Flush()); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"access.log", "access.log.1"} {
-		if text := s.file(name); strings.Count(text, "\n") != 1 || !strings.Contains(text, `"status":200`) {
-			t.Errorf("%s: %q", name, text)
-		}
-	}
-	if before, after := s.file("error.log.1"), s.file("error.log"); !strings.Contains(before, "msg=started") || !strings.Contains(after, "a message for the new file") {
-		t.Errorf("before:\n%safter:\n%s", before, after)
+	s.wantFile("access.log", `"status":200`)
+	s.wantFile("error.log", "a message for the new file")
+	if text := s.file("access.log.1"); strings.Count(text, "\n") != 1 {
+		t.Errorf("the old access log holds\n%s", text)
 	}
 }
 
@@ -229,6 +233,7 @@ func TestTheAccessLogCanBeSwitchedOff(t *testing.T) {
 	s := newStage(t, Native, stageConfig(o.address))
 	s.reload(strings.Replace(stageConfig(o.address), "{ file: DIR/access.log }", "off", 1))
 	s.ask(200, "hello")
+	s.wantMetrics(fmt.Sprintf(`sluice_requests_total{site="http://:%d",class="2xx"} 1`, s.port))
 	if err := s.p.access.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -253,12 +258,7 @@ func TestNamesAreLookedUp(t *testing.T) {
 
 func TestWarningsAreLogged(t *testing.T) {
 	s := newStage(t, Native, stageConfig("127.0.0.1:1")+"pools: { unused: { servers: [127.0.0.1:2] } }\n")
-	if err := s.p.log.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if text := s.file("error.log"); !strings.Contains(text, "at=sluice.yaml:5:10 warning=unused-pool") {
-		t.Errorf("got %s", text)
-	}
+	s.wantFile("error.log", "at=sluice.yaml:5:10 warning=unused-pool")
 }
 
 func TestSignalsEndAProcess(t *testing.T) {

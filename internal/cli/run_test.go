@@ -9,6 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -311,4 +314,29 @@ func TestALogReaderThatHasGoneDoesNoHarm(t *testing.T) {
 	}
 	p.signal(syscall.SIGTERM)
 	p.ends(0)
+}
+
+func TestTheDescriptorLimitIsRaised(t *testing.T) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Max <= 300 {
+		t.Skip("the hard limit of descriptors is too low to tell")
+	}
+	c := sluice(t)
+	admin := filepath.Join(t.TempDir(), "s")
+	text := strings.Replace(siteConfig(freePort(t), "127.0.0.1:1", ""), "admin: off", "admin: { listen: \"unix:"+admin+"\" }", 1)
+	sh := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -S -n 300; exec "$0" run --config "$1"`, c.Path, write(t, text))
+	sh.Env = c.Env
+	start(t, sh).await("msg=started")
+	conn, err := net.Dial("unix", admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /metrics HTTP/1.0\r\nHost: a\r\n\r\n")
+	metrics, err := io.ReadAll(conn)
+	_, after, _ := strings.Cut(string(metrics), "\nprocess_max_fds ")
+	number, _, _ := strings.Cut(after, "\n")
+	if got, _ := strconv.ParseFloat(number, 64); err != nil || got < float64(limit.Max-1) { // Go leaves one
+		t.Errorf("%v, limit %q, want %d", err, number, limit.Max)
+	}
 }

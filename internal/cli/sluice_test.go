@@ -38,7 +38,7 @@ func sluice(t *testing.T, args ...string) *exec.Cmd {
 	}
 	t.Cleanup(func() { os.RemoveAll(runtime) })
 	c := exec.CommandContext(t.Context(), os.Args[0], args...)
-	c.Env = append(os.Environ(), asSluice+"=1", "XDG_RUNTIME_DIR="+runtime, "GOCOVERDIR="+runtime)
+	c.Env = append(os.Environ(), asSluice+"=1", "XDG_RUNTIME_DIR="+runtime, "GORACE=atexit_sleep_ms=0")
 	c.Dir = t.TempDir()
 	return c
 }

@@ -40,8 +40,8 @@ func (l *Loop) newConn(fd int, peer netip.AddrPort) (*conn, syscall.Errno) {
 	return c, errno
 }
 
-// onEvent notes what the descriptor is ready for and makes due who waits for it, or a new task if nobody does and the connection is quiet. Tasks run
-// when all events of a turn have been noted: none of them sees a connection that has ended already as one that is alive, and none closes what has an event to come.
+// onEvent notes what the descriptor is ready for and makes due who waits for it, or a new task if nobody does and the connection is quiet. Tasks run when
+// all events of a turn have been noted: none sees a connection as alive that has ended already, and none closes one that has an event to come.
 func (c *conn) onEvent(tag uint32, r Ready) {
 	if tag != c.tag {
 		return // the event was of an earlier connection with the same descriptor

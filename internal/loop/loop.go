@@ -95,7 +95,7 @@ func (l *Loop) Run() {
 	close(l.done)
 }
 
-// turn is mail, events, tasks that are due, timers.
+// turn notes what there is, mail, events and deadlines, and then runs the tasks that are due.
 func (l *Loop) turn() {
 	l.takeMail()
 	if l.offloaded > 0 {
@@ -106,7 +106,6 @@ func (l *Loop) turn() {
 			l.sources[e.Fd].onEvent(e.Tag, e.Ready)
 		}
 	}
-	l.runDue()
 	l.timers.expire(l.now)
 	l.runDue()
 }

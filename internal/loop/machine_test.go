@@ -231,6 +231,7 @@ type unixPeer struct{ *net.UnixConn }
 func (p unixPeer) Reset() { _ = p.Close() }
 
 func asPeer(c net.Conn) peer {
+	_ = c.SetDeadline(time.Now().Add(patience))
 	switch c := c.(type) {
 	case *net.TCPConn:
 		return tcpPeer{c}

@@ -16,6 +16,7 @@ func refuse(x *exchange.Exchange, err error) {
 	}
 	x.Response.Discard()
 	x.Err = e
+	x.Deadline = 0 // a client that has waited too long shall be told so; the sender bounds how long that takes
 	status := statusOf(e)
 	page := x.Scratch.Tail(pageBytes)
 	page = strconv.AppendInt(page, int64(status), 10)

@@ -24,7 +24,8 @@ func TestCurlSpeaksBothVersions(t *testing.T) {
 	curl(t, "--http1.0", s.url+"/a?b=c").want(t, want)
 	curl(t, "--http1.0", "-H", "Connection: keep-alive", "-w", "%{num_connects}\n", s.url+"/a?b=c", s.url+"/a?b=c").want(t, want+"1\n"+want+"0\n")
 	curl(t, "-H", "Connection: close", "-w", "%{num_connects}\n", s.url+"/a?b=c", s.url+"/a?b=c").want(t, want+"1\n"+want+"1\n")
-	curl(t, "-0", "-H", "Host:", "-w", "%{http_code}", s.url+"/").wantMatch(t, `^(GET / HTTP/1.1 host=.*\n200|\d+ .*\n4\d\d)$`)
+	// Without Host, as simple health checks are: the origin gets its own name, since nginx refuses HTTP/1.1 without one.
+	curl(t, "--http1.0", "-H", "Host:", s.url+"/").want(t, "GET / HTTP/1.1 host="+n.addr+" len= te= conn=\n")
 }
 
 func TestCurlUsesOneConnectionForManyRequests(t *testing.T) {
@@ -138,21 +139,5 @@ func TestLimitsAreToldToCurl(t *testing.T) {
 		if err != nil || !regexp.MustCompile(`"error_limit":"limits.`+key+`"`).Match(text) {
 			t.Errorf("the access log does not name limits.%s: %s", key, text)
 		}
-	}
-}
-
-func TestARetryAfterAPartialDownloadIsConsistent(t *testing.T) {
-	need(t, "curl")
-	n := startNginx(t, "")
-	content := noise(2 << 20)
-	n.file("a.bin", content)
-	s := proxyTo(t, n.addr)
-	got := filepath.Join(t.TempDir(), "a.bin")
-	if r := curl(t, "-o", got, "--limit-rate", "200k", "--max-time", "0.5", s.url+"/a.bin"); r.exit != 28 {
-		t.Fatalf("exit %d\n%s", r.exit, r.errors)
-	}
-	curl(t, "-C", "-", "-o", got, "-w", "%{http_code}", s.url+"/a.bin").want(t, "206")
-	if b, err := os.ReadFile(got); err != nil || string(b) != content {
-		t.Errorf("%d bytes, %v", len(b), err)
 	}
 }

@@ -193,6 +193,8 @@ type sluice struct {
 	addr   string // where it listens
 	url    string
 	access string // the file of its access log
+	config string // its config file
+	mayEnd bool   // the test has it end
 }
 
 // faultLine is what Sluice never writes while all goes well.
@@ -207,11 +209,13 @@ func serve(t *testing.T, site string, top ...string) *sluice {
 	config := fmt.Sprintf("admin: off\nlog: { access: { file: %s } }\nlisteners: { %s: { addresses: [127.0.0.1] } }\n%s\nsites:\n  http://:%s:\n%s\n",
 		access, portOf(addr), strings.Join(top, "\n"), portOf(addr), indent(site))
 	path := write(t, dir, "sluice.yaml", config)
-	s := &sluice{process: start(t, sluicePath, "run", "--config", path), addr: addr, url: "http://" + addr, access: access}
+	s := &sluice{process: start(t, sluicePath, "run", "--config", path), addr: addr, url: "http://" + addr, access: access, config: path}
 	t.Cleanup(func() { // runs before the process is ended
 		select {
 		case <-s.done:
-			t.Errorf("sluice ended: %v\n%s", s.err, s.log.String())
+			if !s.mayEnd {
+				t.Errorf("sluice ended: %v\n%s", s.err, s.log.String())
+			}
 		default:
 		}
 		s.end(syscall.SIGTERM)
@@ -227,6 +231,17 @@ func serve(t *testing.T, site string, top ...string) *sluice {
 	})
 	s.listens("tcp", addr)
 	return s
+}
+
+// ends waits until Sluice, which was told to, has ended.
+func (s *sluice) ends() {
+	s.t.Helper()
+	s.mayEnd = true
+	select {
+	case <-s.done:
+	case <-time.After(endTimeout):
+		s.t.Error("sluice does not end")
+	}
 }
 
 // logErrors shows the exchanges that ended in an error.

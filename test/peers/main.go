@@ -28,6 +28,7 @@ var groups = map[string][]peer{
 		{"curl", []string{"curl"}},
 		{"openssl", []string{"openssl"}},
 		{"haproxy", []string{"haproxy"}},
+		{"python3", []string{"python3"}},      // its http.server is an origin of HTTP/1.0
 		{"gcc", []string{"gcc", "libc6-dev"}}, // the race detector links with it
 	},
 	"bench": {

@@ -13,7 +13,7 @@ type Driver struct {
 	Name  string
 	Loops int // how many drivers there are for per-loop state
 	// Slow gives the proxy one byte for each read, and takes a few bytes of each write, on both sides: no outcome may depend on how bytes are cut.
-	Slow       bool
+	Slow bool
 	// Goroutines is true if the proxy runs on plain goroutines instead of loops.
 	Goroutines bool
 }

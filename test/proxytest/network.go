@@ -3,7 +3,10 @@ package proxytest
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
+	"net/http"
 	"net/netip"
 	"path"
 	"path/filepath"
@@ -42,6 +45,27 @@ func Listen(t testing.TB, name string, unix bool) *Origin {
 	o := &Origin{t: t, name: name, listener: ln, ended: make(chan struct{})}
 	go o.accept()
 	t.Cleanup(o.Close)
+	return o
+}
+
+// Serve starts an origin that net/http plays: a second implementation, which knows nothing of ours.
+func Serve(t testing.TB, name string, h http.Handler) *Origin {
+	t.Helper()
+	var config net.ListenConfig
+	ln, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &Origin{t: t, name: name, listener: ln, ended: make(chan struct{})}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: Patience, ErrorLog: log.New(io.Discard, "", 0)} // it complains of requests that break off
+	go func() {
+		defer close(o.ended)
+		_ = server.Serve(ln)
+	}()
+	t.Cleanup(func() {
+		_ = server.Close()
+		o.Close()
+	})
 	return o
 }
 

@@ -41,7 +41,7 @@ type Proxy struct {
 	gate      listen.Gate
 	resolver  *resolve.Resolver
 	listeners []listener
-	log       *log
+	log       *complaints
 	stop      sync.Once
 }
 
@@ -52,7 +52,7 @@ type listener struct{ name, address string }
 // is stopped when the test ends, and checked for leaks.
 func Run(t testing.TB, text string, driver Driver, origins ...*Origin) *Proxy {
 	t.Helper()
-	p := &Proxy{t: t, log: &log{}}
+	p := &Proxy{t: t, log: &complaints{}}
 	network := &network{origins: origins}
 	if strings.Contains(text, "stuck:") {
 		network.stuck = listenStuck(t)
@@ -112,18 +112,24 @@ func (p *Proxy) listen(name string, codec *h1.Server) {
 	}
 }
 
-// Connect opens a connection to the listener of that name (":80"; "" is the first one) from a local address ("127.0.0.2"; "" is any).
-func (p *Proxy) Connect(name, from string) *Peer {
+// Address is where the listener of that name (":80"; "" is the first one) really is.
+func (p *Proxy) Address(name string) string {
 	p.t.Helper()
 	i := slices.IndexFunc(p.listeners, func(l listener) bool { return name == "" || l.name == name })
 	if i < 0 {
 		p.t.Fatalf("the config has no listener %q", name)
 	}
+	return p.listeners[i].address
+}
+
+// Connect opens a connection to the listener of that name from a local address ("127.0.0.2"; "" is any).
+func (p *Proxy) Connect(name, from string) *Peer {
+	p.t.Helper()
 	d := net.Dialer{Timeout: Patience}
 	if from != "" {
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
-	c, err := d.DialContext(context.Background(), "tcp", p.listeners[i].address)
+	c, err := d.DialContext(context.Background(), "tcp", p.Address(name))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -204,23 +210,23 @@ func stacks() string {
 	return strings.Join(ours, "\n\n")
 }
 
-// A log keeps what the proxy logs.
-type log struct {
+// complaints keep what the proxy logs.
+type complaints struct {
 	mu   sync.Mutex
 	text bytes.Buffer // guarded by mu
 }
 
-var _ io.Writer = (*log)(nil)
+var _ io.Writer = (*complaints)(nil)
 
 // Write implements io.Writer.
-func (l *log) Write(b []byte) (int, error) {
+func (l *complaints) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(b)
 }
 
 // String returns all that was logged.
-func (l *log) String() string {
+func (l *complaints) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ type script struct {
 	comment string
 	steps   []*step
 	config  *step
-	only    string // which drivers it is for: "loops" (no goroutines), "single" (not several loops), "" is all
+	only    string // which drivers it is for: "loops" (no goroutines), "single" (not several loops), "whole" (bytes are not cut), "" is all
 }
 
 // A step is one section: somebody does something, or something must have come to somebody.
@@ -80,7 +81,7 @@ func (s *script) add(st *step) error {
 		s.config = st
 		return nil
 	}
-	if only, ok := strings.CutPrefix(st.marker, "only "); ok && (only == "loops" || only == "single") {
+	if only, ok := strings.CutPrefix(st.marker, "only "); ok && slices.Contains([]string{"loops", "single", "whole"}, only) {
 		s.only = only
 		st.verb = "only"
 		s.steps = append(s.steps, st)

@@ -50,7 +50,7 @@ func drivers(t *testing.T, file string) (chosen []proxytest.Driver) {
 		t.Fatal(err)
 	}
 	for _, d := range proxytest.Drivers() {
-		fits := s.only == "" || s.only == "loops" && !d.Goroutines || s.only == "single" && d.Loops == 1
+		fits := s.only == "" || s.only == "loops" && !d.Goroutines || s.only == "single" && d.Loops == 1 || s.only == "whole" && !d.Slow
 		if fits && !(d.Slow && testing.Short()) {
 			chosen = append(chosen, d)
 		}

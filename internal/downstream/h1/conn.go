@@ -149,6 +149,9 @@ func (c *conn) readRequest(a *active, set *Settings) *exchange.Error {
 	}
 	a.sender.head = &a.head
 	a.content.begin(c, a, set)
+	if err := a.content.faultAtHand(); err != nil {
+		return faulty(err.Status, err)
+	}
 	if framing := a.head.Framing(); framing.Kind != wire.FramedNone {
 		a.x.Request.Content = &a.content
 	}

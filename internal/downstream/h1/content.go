@@ -44,9 +44,29 @@ func (b *content) begin(c *conn, a *active, set *Settings) {
 	b.waited, b.rate = 0, 0
 	b.exempt.Store(a.head.ExpectContinue)
 	b.stopped.Store(false)
+	b.restart()
+}
+
+// restart makes b ready to decode chunks from the first one on.
+func (b *content) restart() {
 	if b.framing.Kind == wire.FramedChunked {
-		b.chunks.Reset(&set.Wire, &a.x.Request.Trailers, false)
+		b.chunks.Reset(&b.settings.Wire, &b.x.Request.Trailers, false)
 	}
+}
+
+// faultAtHand looks through the chunks that came with the head. Most faulty requests come in one piece: nothing of them shall be forwarded.
+func (b *content) faultAtHand() (err *wire.SyntaxError) {
+	if b.framing.Kind != wire.FramedChunked {
+		return nil
+	}
+	rest, n, done := b.conn.block[b.conn.from:b.conn.to], 0, false
+	for len(rest) > 0 && !done && err == nil {
+		_, n, done, err = b.chunks.Next(rest)
+		rest = rest[n:]
+	}
+	b.x.Request.Trailers.Reset()
+	b.restart()
+	return err
 }
 
 // Length implements exchange.Content.

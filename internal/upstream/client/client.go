@@ -171,8 +171,16 @@ func (s *shard) unlink(c *conn) {
 	s.n--
 }
 
-// CloseIdle closes the idle connections of all loops: the endpoint has left the config, or the process drains.
-func (h *H1) CloseIdle() {
+// Retire ends the client: the endpoint has left the config. Idle connections are closed, and those in use are after their exchange.
+func (h *H1) Retire() {
+	set := *h.settings.Load()
+	set.IdleMax = 0
+	h.settings.Store(&set)
+	h.closeIdle()
+}
+
+// closeIdle closes the idle connections of all loops.
+func (h *H1) closeIdle() {
 	for i := range h.shards {
 		s := &h.shards[i]
 		s.mu.Lock()

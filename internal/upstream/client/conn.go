@@ -86,7 +86,7 @@ func (c *conn) giveBack() {
 
 // finish ends the exchange on this connection: it is kept if both messages have ended in order and the origin does not want to close.
 func (c *conn) finish() {
-	if !c.pump.finished() || !c.head.Persistent() || c.from < c.to || c.head.Status == 101 {
+	if !c.pump.finished() || c.pump.cut.Load() || !c.head.Persistent() || c.from < c.to || c.head.Status == 101 {
 		c.close()
 		return
 	}

@@ -23,6 +23,7 @@ type pump struct {
 	active  bool // the task was started and has not been joined
 	whole   bool // all of the content went with the head; it is consumed when the response begins
 	ended   atomic.Bool
+	cut     atomic.Bool                    // the origin did not take all of it: the connection is of no further use. Set before ended
 	failed  atomic.Pointer[exchange.Error] // set before ended
 	done    *loop.Signal                   // notified at the end of the task
 }
@@ -34,6 +35,7 @@ func (p *pump) begin(f wire.Framing) {
 	p.source, p.framing = p.conn.x.Request.Content, f
 	p.skip, p.taken, p.active, p.whole = 0, false, false, false
 	p.ended.Store(p.source == nil)
+	p.cut.Store(false)
 	p.failed.Store(nil)
 }
 
@@ -151,6 +153,7 @@ func (p *pump) end(frame []byte) *exchange.Error {
 // response has its deadline.
 func (p *pump) unsent(err error) *exchange.Error {
 	c := p.conn
+	p.cut.Store(true)
 	if loop.IsTimeout(err) {
 		return c.failed("send request content", "limits.send_timeout", err, exchange.RetryNo)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"sluice/internal/config"
 	"sluice/internal/exchange"
+	"sluice/internal/filter/rewrite"
 	"sluice/internal/forward"
 	"sluice/internal/snapshot"
 	"sluice/internal/upstream"
@@ -124,6 +125,7 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 	set.MapBack = scope.Forward.MapBack
 	set.Hide = scope.Forward.Hide
 	set.Origins = p.origins
+	set.PathStripped, set.PathAdded = b.rewritten(scope)
 	set.Dates = b.snap.Dates
 	switch c.Host {
 	case "keep", "":
@@ -144,4 +146,22 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 		Timeouts:        client.Timeouts{Connect: time.Duration(t.Connect), Response: time.Duration(t.Response), Idle: time.Duration(t.Idle)},
 		ExchangeTimeout: time.Duration(scope.Limits.ExchangeTimeout), EarlyHints: scope.Forward.EarlyHints,
 	}
+}
+
+// rewritten returns the prefixes that the route's rewrite takes off a path and puts before it, for the way back of Location and cookies. Where it depends on the
+// request what is done, there is no way back, and both are empty.
+func (b *builder) rewritten(scope *config.Scope) (stripped, added string) {
+	e, on := scope.Feature(rewrite.Name)
+	if !on {
+		return "", ""
+	}
+	// Faults are reported when the filter is made; here they would be so twice.
+	c := config.Make[rewrite.Config](&config.Decoder{}, e)
+	if c.To != nil || len(c.Prefixes) > 1 {
+		return "", ""
+	}
+	if len(c.Prefixes) == 1 {
+		stripped, added = c.Prefixes[0].From, c.Prefixes[0].To
+	}
+	return stripped, c.AddPrefix + added
 }

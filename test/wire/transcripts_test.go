@@ -272,7 +272,7 @@ func (r *run) nothingLeft() {
 		r.noRest(name, p)
 	}
 	r.proxy.WaitIdle()
-	r.proxy.DropIdle()
+	r.proxy.Retire()
 	for name, o := range r.origins {
 		for i, p := range o.Accepted() {
 			if i < r.used[name] || !r.unfinished[name] {

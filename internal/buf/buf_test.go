@@ -2,176 +2,210 @@ package buf
 
 import (
 	"bytes"
-	"slices"
+	"math/rand/v2"
 	"sync"
 	"testing"
 )
 
-func TestBlocksAreRoundedUpToTheirClass(t *testing.T) {
+func TestABlockIsAsLargeAsItsClass(t *testing.T) {
 	var p Pool
-	for n, want := range map[int]int{0: Small, 1: Small, Small: Small, Small + 1: Medium, Large - 1: Large, Large + 1: Huge, Huge: Huge, Huge + 1: Huge + 1} {
-		if b := p.Get(n); len(b) != want || cap(b) != want {
-			t.Errorf("Get(%d) has %d bytes, cap %d", n, len(b), cap(b))
+	for n, want := range map[int]int{
+		0: Small, 1: Small, Small: Small, Small + 1: Medium, Medium: Medium, Medium + 1: Large, Large + 1: Huge, Huge: Huge, Huge + 1: Huge + 1,
+	} {
+		b := p.Get(n)
+		if len(b) != want || cap(b) != want {
+			t.Errorf("Get(%d) has len %d and cap %d, want %d", n, len(b), cap(b), want)
 		}
-	}
-}
-
-func TestTheBlockGivenBackLastComesFirst(t *testing.T) {
-	var p Pool
-	a, b := p.Get(Small), p.Get(Small)
-	p.Put(a)
-	p.Put(b[:10]) // a part of it, as long as it begins at its start
-	if got := p.Get(1); &got[0] != &b[0] || len(got) != Small {
-		t.Error("not the last one, or not whole")
-	}
-	if got := p.Get(1); &got[0] != &a[0] {
-		t.Error("not the one before")
-	}
-}
-
-func TestWhatIsNoBlockIsNotKept(t *testing.T) {
-	var p Pool
-	for _, b := range [][]byte{nil, {}, make([]byte, 100), make([]byte, Huge+1), make([]byte, Small+1)} {
 		p.Put(b)
 	}
-	for i, free := range p.free {
-		if len(free) > 0 {
-			t.Errorf("class %d has %d blocks", i, len(free))
+}
+
+func TestTheLastBlockPutIsTheFirstOneGot(t *testing.T) {
+	var p Pool
+	a, b := p.Get(Small), p.Get(Small)
+	p.Put(a[:10]) // whole, whatever was cut off its end
+	p.Put(b)
+	if got := p.Get(1); &got[0] != &b[0] {
+		t.Error("not the warm one")
+	}
+	if got := p.Get(1); &got[0] != &a[0] || len(got) != Small {
+		t.Error("not the other one")
+	}
+}
+
+func TestWhatIsNotAWholeBlockIsNotKept(t *testing.T) {
+	var p Pool
+	p.Put(nil)
+	p.Put(make([]byte, 0))
+	p.Put(make([]byte, 100))
+	p.Put(make([]byte, Huge+1))
+	b := p.Get(Small)
+	p.Put(b[1:])
+	for c, free := range p.free {
+		if len(free) != 0 {
+			t.Errorf("class %d keeps %d", c, len(free))
 		}
 	}
 }
 
-func TestAPoolKeepsNoMoreThanItsBytes(t *testing.T) {
+func TestAPoolKeepsNoMoreThanItsLimit(t *testing.T) {
 	var p Pool
-	for i, size := range classes {
-		for range keepBytes/size + 5 {
+	for _, size := range classes {
+		for range keepBytes/size + 10 {
 			p.Put(make([]byte, size))
 		}
-		if got := len(p.free[i]) * size; got != keepBytes {
-			t.Errorf("class of %d keeps %d bytes", size, got)
+		if kept := len(p.free[class(size)]) * size; kept != keepBytes {
+			t.Errorf("blocks of %d: %d bytes are kept", size, kept)
 		}
 	}
 }
 
-func TestAPoolIsForSeveralGoroutines(t *testing.T) {
+// Whatever is taken and given back, by whichever goroutine, no block has two owners.
+func TestNoBlockIsHandedOutTwice(t *testing.T) {
 	var p Pool
-	var all sync.WaitGroup
-	for id := range byte(8) {
-		all.Go(func() {
-			for range 500 {
-				b := p.Get(Small)
-				for i := range b {
-					b[i] = id
+	var mu sync.Mutex
+	owned := map[*byte]bool{}
+	var workers sync.WaitGroup
+	for seed := range uint64(4) {
+		workers.Go(func() {
+			r := rand.New(rand.NewPCG(seed, 0))
+			var mine [][]byte
+			for range 3000 {
+				if len(mine) > 0 && r.IntN(2) == 0 {
+					i := r.IntN(len(mine))
+					b := mine[i]
+					mine[i] = mine[len(mine)-1]
+					mine = mine[:len(mine)-1]
+					mu.Lock()
+					delete(owned, &b[0])
+					mu.Unlock()
+					p.Put(b)
+					continue
 				}
-				if bytes.Count(b, []byte{id}) != len(b) {
+				b := p.Get(1 + r.IntN(2*Medium))
+				b[0], b[len(b)-1] = byte(seed), byte(seed)
+				mu.Lock()
+				if owned[&b[0]] {
 					t.Error("a block has two owners")
 				}
-				p.Put(b)
+				owned[&b[0]] = true
+				mu.Unlock()
+				mine = append(mine, b)
 			}
 		})
 	}
-	all.Wait()
+	workers.Wait()
 }
 
-// With build tag bufdebug misuse panics.
-func TestMisuseShowsInDebugBuilds(t *testing.T) {
-	if !Debug {
-		t.Skip("needs build tag bufdebug")
-	}
-	panics := func(name string, misuse func(p *Pool, b []byte)) {
-		defer func() {
-			if recover() == nil {
-				t.Errorf("%s: no panic", name)
-			}
-		}()
-		var p Pool
-		b := p.Get(Small)
-		p.Put(b)
-		misuse(&p, b)
-	}
-	panics("given back twice", func(p *Pool, b []byte) { p.Put(b) })
-	panics("written to after it was given back", func(p *Pool, b []byte) { b[77] = 'x'; p.Get(Small) })
-	var s Scratch
-	text := s.String("borrowed")
-	s.Reset()
-	if string(text) == "borrowed" {
-		t.Error("a scratch keeps its bytes after Reset")
+func TestGetAndPutAllocateNothing(t *testing.T) {
+	var p Pool
+	p.Put(p.Get(Small))
+	if n := testing.AllocsPerRun(1000, func() { p.Put(p.Get(Small)) }); n != 0 {
+		t.Error(n)
 	}
 }
 
 func TestScratchKeepsWhatItReturnedInPlace(t *testing.T) {
-	var s Scratch
-	var all [][]byte
-	var want []string
-	for i := range 300 {
-		text := string(slices.Repeat([]byte{byte('a' + i%26)}, i))
-		switch i % 3 {
-		case 0:
-			all = append(all, s.String(text))
-		case 1:
-			all = append(all, s.Copy([]byte(text)))
-		default:
-			all = append(all, s.Commit(append(s.Tail(i), text...)))
-		}
-		want = append(want, text)
-	}
-	for i, b := range all {
-		if string(b) != want[i] {
-			t.Fatalf("%d has become %q", i, b)
-		}
-		if cap(b) != len(b) {
-			t.Fatalf("%d has room to grow into its neighbour", i)
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		var s Scratch
+		for range 3 {
+			var got, want [][]byte
+			for i := range 60 {
+				text := bytes.Repeat([]byte{byte('a' + i%26)}, r.IntN(100))
+				switch r.IntN(4) {
+				case 0:
+					got = append(got, append(s.Alloc(len(text))[:0], text...))
+				case 1:
+					got = append(got, s.Copy(text))
+				case 2:
+					got = append(got, s.String(string(text)))
+				case 3:
+					room := r.IntN(200) // append outgrows it now and then
+					got = append(got, s.Commit(append(s.Tail(room), text...)))
+				}
+				want = append(want, text)
+			}
+			for i := range got {
+				if !bytes.Equal(got[i], want[i]) || cap(got[i]) != len(got[i]) {
+					t.Fatalf("seed %d: number %d is %q with room for %d, want %q", seed, i, got[i], cap(got[i]), want[i])
+				}
+			}
+			s.Reset()
 		}
 	}
 }
 
-func TestScratchCommitsOnlyWhatLiesInIt(t *testing.T) {
+func TestScratchForgetsWhatIsNotCommitted(t *testing.T) {
 	var s Scratch
-	tail := s.Tail(4)
-	outgrown := append(append(tail, make([]byte, cap(tail))...), 'x') // append has moved it elsewhere
-	if b := s.Commit(outgrown); len(b) != len(outgrown) || len(s.block) != 0 {
-		t.Error("bytes that lie elsewhere use up the scratch")
+	a := append(s.Tail(10), "gone"...)
+	b := s.String("kept")
+	if &a[0] != &b[0] {
+		t.Error("the room was not used again")
 	}
-	if s.Commit(nil) != nil || s.Commit([]byte("constant")) == nil || len(s.block) != 0 {
-		t.Error("a foreign slice uses up the scratch")
-	}
-	if b := s.Alloc(0); len(b) != 0 || len(s.block) != 0 {
-		t.Error("no bytes use up the scratch")
+	if got := s.Commit(nil); len(got) != 0 {
+		t.Error(got)
 	}
 }
 
-func TestScratchForgetsLargeBlocks(t *testing.T) {
+func TestScratchAllocatesNothingOnceItIsWarm(t *testing.T) {
 	var s Scratch
-	s.Alloc(scratchBytes + 1)
+	if n := testing.AllocsPerRun(1000, func() {
+		for range 10 {
+			s.String("a field's value of the usual length")
+		}
+		s.Reset()
+	}); n != 0 {
+		t.Error(n)
+	}
+}
+
+func TestScratchGivesALargeBlockBack(t *testing.T) {
+	var s Scratch
+	s.Alloc(100 * scratchBytes)
 	s.Reset()
-	if s.block != nil {
-		t.Error("a large block is kept")
-	}
-	first := s.Alloc(1)
-	s.Reset()
-	if second := s.Alloc(1); &first[0] != &second[0] {
-		t.Error("a small block is not used again")
-	}
-	if n := testing.AllocsPerRun(100, func() { s.Alloc(100); s.String("x"); s.Reset() }); n != 0 {
-		t.Errorf("%v allocations", n)
+	if cap(s.block) > scratchBytes {
+		t.Error(cap(s.block), " bytes are kept")
 	}
 }
 
-func TestAFreeListIsLastInFirstOut(t *testing.T) {
+func TestFreeKeepsValuesForReuse(t *testing.T) {
 	var f Free[int]
 	if f.Get() != nil {
-		t.Error("an empty list has a value")
+		t.Error("an empty list has something")
 	}
 	a, b := new(int), new(int)
 	f.Put(a)
 	f.Put(b)
 	if f.Get() != b || f.Get() != a || f.Get() != nil {
-		t.Error("wrong order")
+		t.Error("not last in, first out")
 	}
 	for range freeMax + 10 {
 		f.Put(new(int))
 	}
 	if len(f.list) != freeMax {
-		t.Errorf("keeps %d", len(f.list))
+		t.Error(len(f.list), " are kept")
 	}
+}
+
+func TestFreeHandsNothingOutTwice(t *testing.T) {
+	var f Free[int]
+	var workers sync.WaitGroup
+	for range 4 {
+		workers.Go(func() {
+			for range 5000 {
+				v := f.Get()
+				if v == nil {
+					v = new(int)
+				}
+				*v++ // the race detector, and the sum, tell of two owners
+				if *v != 1 {
+					t.Error("a value has two owners")
+				}
+				*v--
+				f.Put(v)
+			}
+		})
+	}
+	workers.Wait()
 }

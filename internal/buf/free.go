@@ -1,6 +1,9 @@
 package buf
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // freeMax is how many values a Free list keeps.
 const freeMax = 4096
@@ -30,6 +33,9 @@ func (f *Free[T]) Get() *T {
 func (f *Free[T]) Put(v *T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if Debug && slices.Contains(f.list, v) {
+		panic("buf: a value was given back twice")
+	}
 	if len(f.list) < freeMax {
 		f.list = append(f.list, v)
 	}

@@ -23,7 +23,7 @@ import (
 
 // A machine is one engine with a network: what a test of behaviour runs on. The same bodies run on all of them.
 type machine struct {
-	t      *testing.T
+	t      testing.TB
 	loops  []*loop.Loop // empty on Goroutines
 	plain  *loop.Goroutines
 	world  *looptest.World // nil but in a simulation
@@ -205,7 +205,7 @@ func (l *logText) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l,
 const patience = 20 * time.Second
 
 // untilReal is until on the machine's own clock.
-func untilReal(t *testing.T, ok func() bool) {
+func untilReal(t testing.TB, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(200 * time.Microsecond)
 	defer tick.Stop()
@@ -250,7 +250,7 @@ func dialReal(address string) (peer, error) {
 }
 
 // serveReal makes serve on the machine's own network.
-func serveReal(t *testing.T) func(unix bool) (string, func() peer) {
+func serveReal(t testing.TB) func(unix bool) (string, func() peer) {
 	return func(unix bool) (string, func() peer) {
 		t.Helper()
 		network, address := "tcp", "127.0.0.1:0"
@@ -275,7 +275,7 @@ func serveReal(t *testing.T) func(unix bool) (string, func() peer) {
 }
 
 // darkReal returns an address whose queue of connections is full, so that the kernel drops further ones.
-func darkReal(t *testing.T) func() string {
+func darkReal(t testing.TB) func() string {
 	return func() string {
 		t.Helper()
 		fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -299,7 +299,7 @@ func darkReal(t *testing.T) func() string {
 }
 
 // listenFd returns the descriptor of a listening socket that is nobody else's.
-func listenFd(t *testing.T) (fd int, address string) {
+func listenFd(t testing.TB) (fd int, address string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -318,7 +318,7 @@ func listenFd(t *testing.T) (fd int, address string) {
 	return fd, ln.Addr().String()
 }
 
-func newEpoll(t *testing.T, n int, w loop.Waiting) *machine {
+func newEpoll(t testing.TB, n int, w loop.Waiting) *machine {
 	m := &machine{log: &logText{}, dial: dialReal, serve: serveReal(t), dark: darkReal(t), pass: passReal}
 	m.until = func(ok func() bool) { t.Helper(); untilReal(t, ok) }
 	g := &loop.Group{}
@@ -344,7 +344,7 @@ func newEpoll(t *testing.T, n int, w loop.Waiting) *machine {
 	return m
 }
 
-func newSim(t *testing.T, seed uint64, n int) *machine {
+func newSim(t testing.TB, seed uint64, n int) *machine {
 	w := looptest.New(seed)
 	m := &machine{log: &logText{}, world: w, pass: w.Sleep}
 	m.dial = func(address string) (peer, error) {
@@ -402,7 +402,7 @@ func newSim(t *testing.T, seed uint64, n int) *machine {
 	return m
 }
 
-func newSockets(t *testing.T) *machine {
+func newSockets(t testing.TB) *machine {
 	m := &machine{log: &logText{}, dial: dialReal, serve: serveReal(t), dark: darkReal(t), pass: passReal}
 	m.until = func(ok func() bool) { t.Helper(); untilReal(t, ok) }
 	m.goroutines(loop.NewGoroutines(nil))
@@ -424,7 +424,7 @@ func (m *machine) goroutines(g *loop.Goroutines) {
 }
 
 // newFakes is for a bubble of synctest: time passes when all goroutines wait.
-func newFakes(t *testing.T) *machine {
+func newFakes(t testing.TB) *machine {
 	n := &fakeNet{listeners: map[string]*fakeListener{}}
 	m := &machine{log: &logText{}, pass: passReal}
 	m.dial = func(address string) (peer, error) {

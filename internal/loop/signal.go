@@ -11,7 +11,6 @@ import (
 type Signal struct {
 	loop   *Loop // nil on Goroutines; what follows is for a Loop and belongs to it
 	waiter *task
-	by     time.Duration
 	timer  timer
 	set    bool
 	posted atomic.Bool // a letter is under way

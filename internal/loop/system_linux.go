@@ -2,7 +2,6 @@ package loop
 
 import (
 	"encoding/binary"
-	"errors"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -64,38 +63,41 @@ func (s *linux) openEventFd() error {
 
 // Poll implements System.
 func (s *linux) Poll(events []Event, timeout time.Duration) int {
-	s.found = s.epollWait(0)
-	if s.found == 0 && timeout != 0 {
-		if s.waiting == WaitBlocking {
-			s.found = s.block(timeout)
-		} else {
-			s.park(timeout)
-		}
+	switch {
+	case timeout == 0:
+		s.found = s.epollWait(0)
+	case s.waiting == WaitBlocking:
+		s.found = s.block(timeout)
+	default:
+		s.park(timeout)
 	}
 	return s.translate(events)
 }
 
-// park waits on Go's netpoller. The deadline is set only when it has to move to an earlier time, or has passed: setting one costs more than a park.
+// park waits on Go's netpoller, which calls s.poll before it waits and again when it is told of an event. BenchmarkEcho.
 func (s *linux) park(timeout time.Duration) {
-	now := time.Now()
-	if timeout > 0 {
-		if at := now.Add(timeout); s.armed.IsZero() || at.Before(s.armed) || s.armed.Before(now) {
-			s.armed = at
-			_ = s.file.SetReadDeadline(at)
-		}
-	} else if !s.armed.IsZero() {
-		s.armed = time.Time{}
-		_ = s.file.SetReadDeadline(time.Time{})
-	}
-	if s.woken.Load() { // Wake may have come before the deadline was set, which undid it
-		s.woken.Store(false)
+	s.arm(timeout)
+	if !s.woken.Load() && s.conn.Read(s.poll) == nil { // woken: Wake may have come before the deadline was set, which undid it
 		return
 	}
-	if err := s.conn.Read(s.poll); errors.Is(err, os.ErrDeadlineExceeded) {
-		s.woken.Store(false)
-		s.armed = time.Time{}
-		_ = s.file.SetReadDeadline(time.Time{})
+	s.woken.Store(false)
+	s.armed = time.Unix(1, 0)
+	s.found = s.epollWait(0)
+}
+
+// arm sets the deadline of a park if it has to move to an earlier time, or has passed: setting one costs more than parking in vain now and then.
+func (s *linux) arm(timeout time.Duration) {
+	now := time.Now()
+	unset, over := s.armed.IsZero(), s.armed.Before(now)
+	at := now.Add(timeout)
+	switch {
+	case timeout < 0 && !unset && over:
+		at = time.Time{}
+	case timeout < 0 || !unset && !over && !at.Before(s.armed):
+		return
 	}
+	s.armed = at
+	_ = s.file.SetReadDeadline(at)
 }
 
 // block waits in the system call, as a thread.

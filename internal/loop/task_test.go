@@ -333,6 +333,7 @@ func TestABusyConnectionGivesWay(t *testing.T) {
 			c.Reset()
 		})
 		other := m.task(func(d loop.Driver) {
+			reads.Store(0)
 			for s := d.NewSignal(); turns.Load() < 100; turns.Add(1) {
 				s.Notify()
 				if err := s.Wait(0); err != nil {

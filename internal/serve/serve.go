@@ -30,6 +30,7 @@ func (s *Server) Exchange(x *exchange.Exchange) {
 	verdict, err := admit(x, route)
 	if err != nil {
 		refuse(x, err)
+		verdict = exchange.Answered // whatever came with the error
 	} else if verdict == exchange.Continue {
 		reached, verdict = route.Chain.Request(x)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -402,5 +403,50 @@ func TestAnAbortedDownloadHarmsNoOther(t *testing.T) {
 				t.Errorf("exit %d", r.exit)
 			}
 		}
+	})
+}
+
+// stuck is the address of somebody who accepts connections and reads nothing.
+func stuck(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var all []net.Conn // guarded by mu
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			all = append(all, c)
+			mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() {
+		ln.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range all {
+			c.Close()
+		}
+	})
+	return ln.Addr().String()
+}
+
+func TestAnOriginThatStandsStillIsGivenUp(t *testing.T) {
+	need(t, "curl")
+	s := serve(t, "to: "+stuck(t)+"\ntimeouts: { response: 700ms }", "limits: { send_timeout: 700ms }")
+	code := []string{"--max-time", "20", "-o", "/dev/null", "-w", "%{http_code}"}
+	path := write(t, t.TempDir(), "up.bin", noise(50<<20))
+	curl(t, append(code, s.url)...).want(t, "504")
+	curl(t, append(code, "-H", "Expect:", "-T", path, s.url)...).want(t, "504")
+	curl(t, append(code, "-H", "Expect:", "-H", "Transfer-Encoding: chunked", "-T", path, s.url)...).want(t, "504")
+	s.until("logs the limits", func() bool {
+		text, _ := os.ReadFile(s.access)
+		return strings.Count(string(text), `"error_limit":"timeouts.response"`) == 1 && strings.Count(string(text), `"error_limit":"limits.send_timeout"`) == 2
 	})
 }

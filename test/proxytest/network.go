@@ -3,8 +3,7 @@ package proxytest
 import (
 	"context"
 	"errors"
-	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -57,7 +56,7 @@ func Serve(t testing.TB, name string, h http.Handler) *Origin {
 		t.Fatal(err)
 	}
 	o := &Origin{t: t, name: name, listener: ln, ended: make(chan struct{})}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: Patience, ErrorLog: log.New(io.Discard, "", 0)} // it complains of requests that break off
+	server := &http.Server{Handler: h, ReadHeaderTimeout: Patience, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)} // it complains of requests that break off
 	go func() {
 		defer close(o.ended)
 		_ = server.Serve(ln)

@@ -149,11 +149,11 @@ func (p *Proxy) Servers() (n int) {
 	return n
 }
 
-// DropIdle makes the proxy close its idle connections to origins.
-func (p *Proxy) DropIdle() {
+// Retire makes the proxy give up its origins: idle connections are closed, those in use after their exchange.
+func (p *Proxy) Retire() {
 	for _, pool := range p.current.Load().Pools {
 		for _, ep := range pool.Endpoints {
-			ep.Client.CloseIdle()
+			ep.Client.Retire()
 		}
 	}
 }
@@ -177,7 +177,7 @@ func (p *Proxy) Stop() {
 	p.t.Helper()
 	p.stop.Do(func() {
 		p.await("no connection", func() bool {
-			p.DropIdle()
+			p.Retire()
 			return p.Clients() == 0 && p.Servers() == 0
 		})
 		p.engine.stop()

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/internal/buf"
 	"sluice/internal/exchange"
 	"sluice/internal/loop"
 	wire "sluice/internal/wire/h1"
@@ -74,7 +75,9 @@ type shard struct {
 	head *conn      // guarded by mu; the one used last
 	n    int        // guarded by mu
 	loop loop.Driver
-	_    [64]byte
+
+	contents buf.Free[content] // not in use
+	_        [64]byte
 }
 
 // New returns a client for the endpoint that dialer connects to; drivers is how many loops there are.

@@ -31,13 +31,11 @@ type conn struct {
 	block    []byte // block[from:to] is read and not consumed
 	from, to int
 	hasHead  bool // the block holds the head of the final response
-	content  content
 	pump     pump
 }
 
 func newConn(h *H1, raw loop.Conn) *conn {
 	c := &conn{client: h, raw: raw}
-	c.content.conn = c
 	c.pump.conn = c
 	c.pump.task = c.pump.run
 	raw.Handle(c)
@@ -206,12 +204,12 @@ func (c *conn) receive(reused bool) *exchange.Error {
 	if c.head.Status == 101 {
 		return c.upgrade()
 	}
-	c.content.begin(wire.ResponseLength(c.x.Request.Method, &c.head))
-	if c.content.ended {
-		c.content.finish() // the connection is free at once
+	framing := wire.ResponseLength(c.x.Request.Method, &c.head)
+	if framing.Kind == wire.FramedNone || framing.Kind == wire.FramedLength && framing.Length == 0 {
+		c.finish() // the connection is free at once
 		return nil
 	}
-	r.Content = &c.content
+	r.Content = c.newContent(framing)
 	return nil
 }
 

@@ -10,8 +10,11 @@ import (
 )
 
 // A content is the body of a response (RFC 9112, section 6). When it ends in order the connection is idle again, when it does not it is closed.
+//
+// It belongs to the exchange and not to the connection: that may serve another exchange already when this one still sends its last bytes, and a Close
+// that comes then must not harm the other.
 type content struct {
-	conn    *conn
+	conn    *conn // nil once closed
 	framing wire.Framing
 	left    int64 // of FramedLength: bytes not given out yet
 	chunks  wire.Chunks
@@ -20,14 +23,22 @@ type content struct {
 	over    bool   // the connection is no longer ours
 }
 
-func (b *content) begin(f wire.Framing) {
-	b.framing, b.left = f, f.Length
-	b.piece, b.over = nil, false
-	b.ended = f.Kind == wire.FramedNone || f.Kind == wire.FramedLength && f.Length == 0
-	if f.Kind == wire.FramedChunked {
-		b.chunks.Reset(&b.conn.settings.Wire, &b.conn.x.Response.Trailers, true)
+// newContent returns the content of the response whose head was just read.
+func (c *conn) newContent(f wire.Framing) *content {
+	b := c.contents().Get()
+	if b == nil {
+		b = new(content)
 	}
+	b.conn, b.framing, b.left = c, f, f.Length
+	b.piece, b.over, b.ended = nil, false, false
+	if f.Kind == wire.FramedChunked {
+		b.chunks.Reset(&c.settings.Wire, &c.x.Response.Trailers, true)
+	}
+	return b
 }
+
+// contents are those of the connection's driver that are not in use.
+func (c *conn) contents() *buf.Free[content] { return &c.client.shards[c.raw.Driver().ID()].contents }
 
 // Length implements exchange.Content.
 func (b *content) Length() int64 {
@@ -163,17 +174,19 @@ func (b *content) finish() {
 	c.finish()
 }
 
-// Close implements exchange.Content.
+// Close implements exchange.Content. It gives b back: nothing may be asked of it afterwards.
 func (b *content) Close() {
-	if b.over {
+	c := b.conn
+	if c == nil {
 		return
 	}
 	if b.ended && len(b.piece) == 0 {
 		b.finish()
-		return
+	} else if !b.over {
+		c.close()
 	}
-	b.over, b.piece = true, nil
-	b.conn.close()
+	b.conn, b.piece, b.over = nil, nil, true
+	c.contents().Put(b)
 }
 
 // Rest implements exchange.Spliced.

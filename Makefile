@@ -75,6 +75,10 @@ bench: build ## CPU per request, latency and memory beside nginx and HAProxy
 bench-compare: ## Go benchmarks of this tree against those of BASE=main, by benchstat
 	@go run ./test/run compare -base $(BASE)
 
+.PHONY: pgo
+pgo: ## renew cmd/sluice/default.pgo, the profile of forwarding that the compiler optimises by
+	go test -run - -bench BenchmarkExchange -benchtime 300000x -cpuprofile cmd/sluice/default.pgo -o /dev/null ./internal/serve
+
 .PHONY: cover
 cover: ## coverage of internal by all tests: cover.html
 	go test -coverpkg ./internal/... -coverprofile cover.out ./...

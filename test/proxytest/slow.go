@@ -11,7 +11,7 @@ import (
 )
 
 // slowBytes is how many bytes of a connection are read one by one; further ones are read as they come. Writes are cut as long.
-const slowBytes = 8 << 10
+const slowBytes = 2 << 10
 
 // cutBytes is how many bytes a cut write takes.
 const cutBytes = 7

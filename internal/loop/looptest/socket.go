@@ -178,12 +178,15 @@ func (s *socket) send(p []byte) (int, syscall.Errno) {
 	s.full = n < len(p)
 	s.sent += n
 	for rest := p[:n]; len(rest) > 0; {
-		k := min(len(rest), 1+s.world.rand.IntN(s.world.segment()))
+		k := min(len(rest), n/pieces+1+s.world.rand.IntN(s.world.segment()))
 		s.fly(flight{bytes: append([]byte(nil), rest[:k]...)})
 		rest = rest[k:]
 	}
 	return n, 0
 }
+
+// pieces is how many a write travels in at most.
+const pieces = 40
 
 // segment returns the largest size of the pieces that the next write travels in: small ones now and then.
 func (w *World) segment() int {

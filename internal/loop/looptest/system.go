@@ -198,7 +198,14 @@ func (s *System) SendTwo(fd int, a, b []byte) (int, syscall.Errno) {
 	if errno := s.enter("SendTwo", fd); errno != 0 {
 		return s.leave(-1, errno)
 	}
-	return s.leave(s.socket("SendTwo", fd).send(slices.Concat(a, b)))
+	f := s.socket("SendTwo", fd)
+	n, errno := f.send(a)
+	if n == len(a) {
+		if more, errno := f.send(b); errno == 0 {
+			n += more
+		}
+	}
+	return s.leave(n, errno)
 }
 
 // Pending implements loop.System.

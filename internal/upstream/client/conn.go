@@ -84,6 +84,7 @@ func (c *conn) giveBack() {
 
 // finish ends the exchange on this connection: it is kept if both messages have ended in order and the origin does not want to close.
 func (c *conn) finish() {
+	c.pump.settle()
 	if !c.pump.finished() || c.pump.cut.Load() || !c.head.Persistent() || c.from < c.to || c.head.Status == 101 {
 		c.close()
 		return
@@ -184,6 +185,9 @@ func (c *conn) receive(reused bool) *exchange.Error {
 	r := &c.x.Response
 	for {
 		c.raw.ReadBy(c.responseBy())
+		if failed := c.pump.failure(); failed != nil {
+			return failed // its own ReadBy may have come before ours
+		}
 		if err := c.readHead(reused); err != nil {
 			return err
 		}

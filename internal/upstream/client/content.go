@@ -118,12 +118,16 @@ func (b *content) decode() ([]byte, *wire.SyntaxError) {
 // fill reads more.
 func (b *content) fill() error {
 	c := b.conn
-	c.raw.ReadBy(c.idleBy())
 	size := buf.Large
 	if b.framing.Kind == wire.FramedLength {
 		size = int(min(b.left, buf.Huge))
 	}
+	c.raw.ReadBy(c.idleBy())
 	err := c.fill(size)
+	if loop.IsTimeout(err) && c.pump.failure() != nil { // a late call to stop waiting for the head
+		c.raw.ReadBy(c.idleBy())
+		err = c.fill(size)
+	}
 	if err == nil {
 		return nil
 	}
@@ -132,10 +136,7 @@ func (b *content) fill() error {
 		return nil
 	}
 	b.over = true
-	failed := c.pump.failure() // it ended the wait, if there is one
-	if failed == nil {
-		failed = b.incomplete(err) // before the connection forgets the exchange
-	}
+	failed := b.incomplete(err) // before the connection forgets the exchange
 	c.close()
 	return failed
 }

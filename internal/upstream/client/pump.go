@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"sluice/internal/buf"
 	"sluice/internal/exchange"
@@ -18,10 +19,13 @@ type pump struct {
 	task    func() // run, bound once
 	source  exchange.Content
 	framing wire.Framing
-	skip    int  // bytes of the first piece that went with the head
-	taken   bool // content was consumed: the request can't be sent again
-	active  bool // the task was started and has not been joined
-	whole   bool // all of the content went with the head; it is consumed when the response begins
+	skip    int         // bytes of the first piece that went with the head
+	left    int64       // of FramedLength: bytes that send has not seen
+	taken   bool        // content was consumed: the request can't be sent again
+	active  bool        // the task was started and has not been joined
+	whole   bool        // all of the content went with the head; it is consumed when the response begins
+	begun   atomic.Bool // the response has: from now on it goes on also if the request fails
+	last    atomic.Bool // the last bytes are being written, or have been
 	ended   atomic.Bool
 	cut     atomic.Bool                    // the origin did not take all of it: the connection is of no further use. Set before ended
 	failed  atomic.Pointer[exchange.Error] // set before ended
@@ -34,6 +38,9 @@ type stopper interface{ Stop() }
 func (p *pump) begin(f wire.Framing) {
 	p.source, p.framing = p.conn.x.Request.Content, f
 	p.skip, p.taken, p.active, p.whole = 0, false, false, false
+	p.left = f.Length
+	p.begun.Store(false)
+	p.last.Store(false)
 	p.ended.Store(p.source == nil)
 	p.cut.Store(false)
 	p.failed.Store(nil)
@@ -66,7 +73,9 @@ func (p *pump) start(skip int) {
 func (p *pump) run() {
 	if err := p.send(); err != nil {
 		p.failed.Store(err)
-		p.conn.raw.ReadBy(1) // the first task waits for a response that will not come
+		if !p.begun.Load() {
+			p.conn.raw.ReadBy(1) // the first task waits for a response that will not come
+		}
 	}
 	p.ended.Store(true)
 	p.done.Notify()
@@ -86,6 +95,9 @@ func (p *pump) send() *exchange.Error {
 		}
 		if err != nil {
 			return asError(err, "read request content")
+		}
+		if p.left -= int64(len(piece)); p.left == 0 && p.framing.Kind == wire.FramedLength {
+			p.last.Store(true)
 		}
 		piece, p.skip = piece[p.skip:], 0
 		if p.framing.Kind == wire.FramedChunked {
@@ -141,6 +153,7 @@ func (p *pump) end(frame []byte) *exchange.Error {
 	if p.framing.Kind == wire.FramedChunked {
 		c.rules.Trailers(&c.x.Request.Trailers)
 		c.raw.WriteBy(c.sendBy())
+		p.last.Store(true)
 		if _, err := c.raw.Write(wire.AppendLastChunk(frame, &c.x.Request.Trailers)); err != nil {
 			return p.unsent(err)
 		}
@@ -163,11 +176,26 @@ func (p *pump) unsent(err error) *exchange.Error {
 
 // answered consumes content that went with the head: the response has begun, so it will not be sent again.
 func (p *pump) answered() {
+	p.begun.Store(true)
 	if p.whole && p.source != nil {
 		for err := error(nil); err == nil; {
 			_, err = p.source.Next()
 		}
 		p.source = nil
+	}
+}
+
+// settleTime is how long an origin's response waits for the end of the task that has sent the last bytes of the request.
+const settleTime = 10 * time.Millisecond
+
+// settle gives the second task a moment to end, if its last bytes are on their way: an origin can answer them before the task knows that they have left.
+func (p *pump) settle() {
+	if !p.active || !p.last.Load() {
+		return
+	}
+	d := p.conn.raw.Driver()
+	for by := d.Now() + settleTime; !p.ended.Load() && d.Now() < by; {
+		_ = p.done.Wait(by)
 	}
 }
 

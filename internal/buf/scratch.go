@@ -1,7 +1,7 @@
 package buf
 
 // scratchBytes is the first size of a Scratch, and the largest that Reset keeps.
-const scratchBytes = 1 << 10
+const scratchBytes = 4 << 10
 
 // A Scratch holds bytes that are made for one exchange and die together. What it returned stays in place when it grows. The zero value is ready.
 type Scratch struct {

@@ -26,9 +26,9 @@ func (s Source) String() string {
 type Retry uint8
 
 const (
-	RetryNo     Retry = iota // the origin may have acted on it, or trying again would not help
-	RetrySafe                // nothing of the request can have been acted on: it never left
-	RetryReused              // a kept connection died before a byte came back: safe if the method is idempotent (RFC 9110, section 9.2.2)
+	RetryNo         Retry = iota // the origin may have acted on it, or trying again would not help
+	RetrySafe                    // nothing of the request can have been acted on: it never left
+	RetryIdempotent              // the connection died before a byte came back: safe if the method is idempotent (RFC 9110, section 9.2.2)
 )
 
 // Kind is what went wrong: the error types of RFC 9209, section 2.3, by their registered names.

@@ -102,14 +102,15 @@ func (f *Forwarder) attempt(x *exchange.Exchange, ep *upstream.Endpoint) *exchan
 	ep.Attempts.Add(1)
 	order := client.Order{Host: f.Rules.Host(x, ep.Host), Timeouts: f.Timeouts, Rules: f}
 	err := ep.Client.RoundTrip(x, &order)
-	if err != nil && err.Retry == exchange.RetryReused {
-		if x.Notes.Reused && idempotent(x.Request.Method) {
-			x.Response.Reset()
-			order.Fresh = true
-			err = ep.Client.RoundTrip(x, &order)
-		}
-		if err != nil && err.Retry == exchange.RetryReused {
-			err.Retry = exchange.RetryNo
+	if err != nil && err.Retry == exchange.RetryIdempotent && x.Notes.Reused && idempotent(x.Request.Method) {
+		x.Response.Reset()
+		order.Fresh = true
+		err = ep.Client.RoundTrip(x, &order)
+	}
+	if err != nil && err.Retry == exchange.RetryIdempotent { // for another endpoint
+		err.Retry = exchange.RetryNo
+		if idempotent(x.Request.Method) {
+			err.Retry = exchange.RetrySafe
 		}
 	}
 	if err != nil {

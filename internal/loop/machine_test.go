@@ -46,7 +46,12 @@ type peer interface {
 }
 
 // seeds is how many simulations each body runs in.
-const seeds = 12
+func seeds() uint64 {
+	if raceEnabled || testing.Short() {
+		return 4
+	}
+	return 12
+}
 
 // each runs body on every machine.
 func each(t *testing.T, body func(t *testing.T, m *machine)) {
@@ -72,7 +77,7 @@ func eachLoop(t *testing.T, body func(t *testing.T, m *machine)) {
 // eachSim runs body in simulations, by several seeds.
 func eachSim(t *testing.T, body func(t *testing.T, m *machine)) {
 	t.Helper()
-	for seed := range uint64(seeds) {
+	for seed := range seeds() {
 		t.Run(fmt.Sprintf("simulation, seed %d", seed), func(t *testing.T) { run(t, newSim(t, seed, 1+int(seed%2)), body) })
 	}
 }

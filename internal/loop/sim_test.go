@@ -61,7 +61,7 @@ type program struct {
 	log    logText
 	calls  map[string]int // of each kind so far
 
-	way    uint64 // the digest when all clients had ended
+	way uint64 // the digest when all clients had ended
 
 	mu     sync.Mutex
 	failed int // clients that did not get all their bytes back
@@ -387,7 +387,7 @@ func TestConnectionsSpreadEvenlyOverTheLoops(t *testing.T) {
 		}
 		m.until(func() bool { return m.conns() == 0 })
 	}
-	for seed := range uint64(seeds) {
+	for seed := range seeds() {
 		run(t, newSim(t, seed, 2), body)
 	}
 	if runtime.GOOS == "linux" {

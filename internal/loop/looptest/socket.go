@@ -22,19 +22,25 @@ const firstFile = 1000
 
 // open gives f the lowest free descriptor, as the kernel does.
 func (w *World) open(f file) (int, syscall.Errno) {
-	used := 0
-	for i, g := range w.files {
-		if g == nil {
-			w.files[i] = f
-			return firstFile + i, 0
-		}
-		used++
-	}
-	if used >= w.limit {
+	if w.used() >= w.limit {
 		return -1, syscall.EMFILE
 	}
-	w.files = append(w.files, f)
-	return firstFile + used, 0
+	i := slices.Index(w.files, nil)
+	if i < 0 {
+		i = len(w.files)
+		w.files = append(w.files, nil)
+	}
+	w.files[i] = f
+	return firstFile + i, 0
+}
+
+func (w *World) used() (n int) {
+	for _, f := range w.files {
+		if f != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // file returns what fd stands for; a descriptor that is not open is a mistake of the caller's.
@@ -54,15 +60,10 @@ func (w *World) Limit(n int) {
 }
 
 // Open is how many descriptors are open: loops' and actors'.
-func (w *World) Open() (n int) {
+func (w *World) Open() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, f := range w.files {
-		if f != nil {
-			n++
-		}
-	}
-	return n
+	return w.used()
 }
 
 // A watch is a file's place in a System's epoll.

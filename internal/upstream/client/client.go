@@ -64,9 +64,8 @@ type H1 struct {
 	dialer   Dialer
 	settings atomic.Pointer[Settings]
 	shards   []shard
-	open     atomic.Int64 // connections, idle ones too
 	waited   atomic.Int64 // exchanges that had to wait for a connection
-	waiters  waiters
+	slots    slots
 }
 
 // A shard is the idle connections of one loop.
@@ -82,7 +81,7 @@ type shard struct {
 
 // New returns a client for the endpoint that dialer connects to; drivers is how many loops there are.
 func New(dialer Dialer, s *Settings, drivers int) *H1 {
-	h := &H1{dialer: dialer, shards: make([]shard, max(drivers, 1))}
+	h := &H1{dialer: dialer, shards: make([]shard, max(drivers, 1)), slots: slots{limit: s.Connections}}
 	h.settings.Store(s)
 	return h
 }
@@ -91,7 +90,7 @@ func New(dialer Dialer, s *Settings, drivers int) *H1 {
 func (h *H1) Apply(s *Settings) { h.settings.Store(s) }
 
 // Open is how many connections are open, idle ones too.
-func (h *H1) Open() int64 { return h.open.Load() }
+func (h *H1) Open() int64 { return h.slots.open.Load() }
 
 // Waited is how often an exchange had to wait, because as many connections were open as there may be.
 func (h *H1) Waited() int64 { return h.waited.Load() }
@@ -131,9 +130,18 @@ func (h *H1) take(d loop.Driver) *conn {
 func (h *H1) keep(c *conn) {
 	set := h.settings.Load()
 	d := c.raw.Driver()
-	if set.IdleMax == 0 || d.Draining() || !h.waiters.empty() && h.full(set) && h.waiters.elsewhere(d) {
+	if set.IdleMax == 0 || d.Draining() {
 		c.close()
 		return
+	}
+	if h.slots.queue.Load() > 0 {
+		given, wanted := h.slots.handOver(c)
+		if wanted && !given {
+			c.close() // its slot goes to the first waiter, who is of another loop
+		}
+		if wanted {
+			return
+		}
 	}
 	c.raw.Watch(nil)
 	c.raw.ReadBy(d.Now() + set.IdleTimeout)
@@ -157,7 +165,9 @@ func (h *H1) keep(c *conn) {
 		c.close()
 		return
 	}
-	h.waiters.notify()
+	if h.slots.queue.Load() > 0 {
+		h.reclaim() // somebody came to wait while this one was on its way
+	}
 }
 
 // unlink takes c out of the list. The caller must hold s.mu.
@@ -202,24 +212,26 @@ func (h *H1) closeIdle() {
 // connect returns a connection for one exchange: an idle one, or a new one if none is alive or the order wants it. reused tells which.
 func (h *H1) connect(x *exchange.Exchange, o *Order) (c *conn, reused bool, err *exchange.Error) {
 	d := x.Driver
-	set := h.settings.Load()
 	by := x.By(after(d.Now(), o.Timeouts.Connect))
-	for {
-		if !o.Fresh {
-			if c := h.take(d); c != nil {
-				return c, true, nil
-			}
+	if !o.Fresh && h.slots.queue.Load() == 0 {
+		if c := h.take(d); c != nil {
+			return c, true, nil
 		}
-		if h.reserve(set) {
-			break
+	}
+	c, err = h.slot(d, by)
+	if err != nil {
+		return nil, false, err
+	}
+	if c != nil {
+		if !o.Fresh && c.raw.Alive() {
+			return c, true, nil
 		}
-		if err := h.waitForSlot(d, by); err != nil {
-			return nil, false, err
-		}
+		c.replaced = true // another one will be opened in its slot
+		c.close()
 	}
 	raw, dialErr := h.dialer.Dial(d, by)
 	if dialErr != nil {
-		h.release()
+		h.slots.release()
 		return nil, false, dialError(x, dialErr)
 	}
 	return newConn(h, raw), false, nil

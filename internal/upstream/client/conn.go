@@ -22,6 +22,7 @@ type conn struct {
 	prev, next *conn // guarded by the shard's mu
 	idle       bool  // guarded by the shard's mu
 	closed     bool
+	replaced   bool // its slot belongs to another connection
 
 	x        *exchange.Exchange
 	settings *Settings
@@ -66,7 +67,9 @@ func (c *conn) close() {
 	c.giveBack()
 	_ = c.raw.Close()
 	c.x = nil
-	c.client.release()
+	if !c.replaced {
+		c.client.slots.release()
+	}
 }
 
 // giveBack returns the block. The one that the response's fields point into lives as long as the exchange.
@@ -104,10 +107,12 @@ func (c *conn) fill(n int) error {
 			return err
 		}
 		c.block = pool.Get(n)
+	} else if c.to == len(c.block) && c.from > 0 {
+		c.to = copy(c.block, c.block[c.from:c.to]) // what is before from was an interim response's
+		c.from = 0
 	} else if c.to == len(c.block) {
 		larger := pool.Get(2 * len(c.block))
-		c.to = copy(larger, c.block[c.from:c.to])
-		c.from = 0
+		c.to = copy(larger, c.block)
 		pool.Put(c.block)
 		c.block = larger
 	}
@@ -136,7 +141,7 @@ func (h *H1) RoundTrip(x *exchange.Exchange, o *Order) *exchange.Error {
 		c.close()
 		return err
 	}
-	if err := c.receive(reused); err != nil {
+	if err := c.receive(); err != nil {
 		c.close()
 		return err
 	}
@@ -161,7 +166,7 @@ func (c *conn) send(host []byte) *exchange.Error {
 	_, err := c.raw.Writev(out, piece)
 	c.raw.Driver().Buffers().Put(block)
 	if err != nil {
-		return c.failed("send request", "limits.send_timeout", err, exchange.RetryReused)
+		return c.failed("send request", "limits.send_timeout", err, exchange.RetryIdempotent)
 	}
 	if !whole {
 		c.pump.start(len(piece))
@@ -180,18 +185,27 @@ func requestFraming(r *exchange.Request) wire.Framing {
 	return wire.Framing{Kind: wire.FramedChunked}
 }
 
+// interimMax is how many interim responses may come before the final one. An origin that sends nothing else would hold an exchange for ever.
+const interimMax = 64
+
 // receive reads heads until the final one, and relays interim ones.
-func (c *conn) receive(reused bool) *exchange.Error {
+func (c *conn) receive() *exchange.Error {
 	r := &c.x.Response
-	for {
+	silent := true // no byte has come
+	for interim := 0; ; interim++ {
+		if interim > interimMax {
+			return &exchange.Error{
+				Source: exchange.Upstream, Kind: exchange.KindHTTPProtocolError, Status: 502, Op: "read response head: too many interim responses",
+			}
+		}
 		c.raw.ReadBy(c.responseBy())
 		if failed := c.pump.failure(); failed != nil {
 			return failed // its own ReadBy may have come before ours
 		}
-		if err := c.readHead(reused); err != nil {
+		if err := c.readHead(silent); err != nil {
 			return err
 		}
-		reused = false
+		silent = false
 		if c.head.Status >= 200 || c.head.Status == 101 {
 			break
 		}
@@ -232,11 +246,11 @@ func (c *conn) sendBy() time.Duration {
 }
 
 // readHead reads one head into c.head and the response's fields.
-func (c *conn) readHead(reused bool) *exchange.Error {
+func (c *conn) readHead(silent bool) *exchange.Error {
 	scanned := 0
 	for {
 		if received := c.block[c.from:c.to]; len(received) > 0 {
-			reused = false
+			silent = false
 			if end := wire.HeadEnd(received, scanned); scanned == 0 || end > 0 || len(received) >= c.settings.Wire.HeadBytes {
 				n, err := wire.ParseResponse(received, &c.settings.Wire, &c.head, &c.x.Response.Fields)
 				if err != nil {
@@ -256,8 +270,8 @@ func (c *conn) readHead(reused bool) *exchange.Error {
 				return failed
 			}
 			retry := exchange.RetryNo
-			if reused && c.pump.replayable() {
-				retry = exchange.RetryReused
+			if silent && c.pump.replayable() {
+				retry = exchange.RetryIdempotent
 			}
 			return c.failed("read response head", "timeouts.response", err, retry)
 		}

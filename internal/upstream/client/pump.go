@@ -158,8 +158,15 @@ func (p *pump) end(frame []byte) *exchange.Error {
 			return p.unsent(err)
 		}
 	}
-	c.raw.ReadBy(c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response)))
+	p.expect()
 	return nil
+}
+
+// expect gives the response its deadline, if it has not begun.
+func (p *pump) expect() {
+	if c := p.conn; !p.begun.Load() {
+		c.raw.ReadBy(c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response)))
+	}
 }
 
 // unsent is about the origin not taking the content. That it closed the connection is no error of the exchange: it may have answered before. From now on its
@@ -170,7 +177,7 @@ func (p *pump) unsent(err error) *exchange.Error {
 	if loop.IsTimeout(err) {
 		return c.failed("send request content", "limits.send_timeout", err, exchange.RetryNo)
 	}
-	c.raw.ReadBy(c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response)))
+	p.expect()
 	return nil
 }
 

@@ -1,113 +1,147 @@
 package client
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice/internal/exchange"
 	"sluice/internal/loop"
 )
 
-// waiters are the tasks that wait for a connection of an endpoint that has as many as it may have. First come, first served.
-type waiters struct {
+// queueMax is how many exchanges may wait for a connection of one endpoint.
+const queueMax = 1024
+
+// slots are the connections that an endpoint may have, and the queue of those who wait for one. First come, first served: nobody takes a slot or an idle
+// connection while others wait.
+//
+// open counts connections in use, idle ones and grants. A grant is a slot that was given to a waiter and that he has not used yet; he is off the list by then. A
+// slot is given on, not freed, so that it can't be lost between two of them.
+type slots struct {
+	limit int          // 0: none; nobody waits then
+	open  atomic.Int64 // changed under mu if there is a limit
+	queue atomic.Int64 // length of list, for a look without the lock
+
 	mu   sync.Mutex
-	list []waiter // guarded by mu
+	list []*waiter // guarded by mu
 }
 
-// waiter is one of them.
+// A waiter is one task that waits. What it gets is guarded by slots.mu until its signal was notified.
 type waiter struct {
-	signal *loop.Signal
-	driver loop.Driver
+	signal  *loop.Signal
+	driver  loop.Driver
+	granted bool  // it may open a connection,
+	conn    *conn // or use this one, which is of its own driver
 }
 
-func (w *waiters) empty() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.list) == 0
-}
-
-// elsewhere reports whether the first waiter is of another driver: it can't use a connection of d.
-func (w *waiters) elsewhere(d loop.Driver) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.list) > 0 && w.list[0].driver != d
-}
-
-func (w *waiters) add(x waiter) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.list = append(w.list, x)
-}
-
-func (w *waiters) remove(s *loop.Signal) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := range w.list {
-		if w.list[i].signal == s {
-			w.list = append(w.list[:i], w.list[i+1:]...)
-			return
-		}
+// reserve counts one more connection. If that is one too many, or others wait already, it puts a waiter at the end of the queue; nil and false say that the queue is full.
+func (s *slots) reserve(d loop.Driver) (w *waiter, ok bool) {
+	if s.limit == 0 {
+		s.open.Add(1)
+		return nil, true
 	}
-}
-
-// notify wakes the first waiter, which takes itself out.
-func (w *waiters) notify() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.list) > 0 {
-		w.list[0].signal.Notify()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.list) == 0 && s.open.Load() < int64(s.limit) {
+		s.open.Add(1)
+		return nil, true
 	}
-}
-
-// reserve counts one more connection, if the limit allows it.
-func (h *H1) reserve(set *Settings) bool {
-	if n := h.open.Add(1); set.Connections > 0 && n > int64(set.Connections) {
-		h.open.Add(-1)
-		return false
+	if len(s.list) >= queueMax {
+		return nil, false
 	}
-	return true
+	w = &waiter{signal: d.NewSignal(), driver: d}
+	s.list = append(s.list, w)
+	s.queue.Store(int64(len(s.list)))
+	return w, false
 }
 
-// full reports whether no further connection may be opened.
-func (h *H1) full(set *Settings) bool {
-	return set.Connections > 0 && h.open.Load() >= int64(set.Connections)
+// release takes back the slot of a connection that was closed, or of a grant that was not used: the first waiter gets it.
+func (s *slots) release() {
+	if s.limit == 0 {
+		s.open.Add(-1)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.popLocked(); w != nil {
+		w.granted = true
+		w.signal.Notify()
+		return
+	}
+	s.open.Add(-1)
 }
 
-// release counts one connection less.
-func (h *H1) release() {
-	h.open.Add(-1)
-	h.waiters.notify()
+// handOver gives a connection, whose exchange is over, to the first waiter if he is of its driver. wanted reports whether anybody waits.
+func (s *slots) handOver(c *conn) (given, wanted bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.list) == 0 {
+		return false, false
+	}
+	if s.list[0].driver != c.raw.Driver() {
+		return false, true
+	}
+	w := s.popLocked()
+	w.conn = c
+	w.signal.Notify()
+	return true, true
 }
 
-// waitForSlot waits until a connection has been closed or become idle. If another loop has an idle one, that one is closed: connections can't change loops.
-func (h *H1) waitForSlot(d loop.Driver, by time.Duration) *exchange.Error {
-	signal := d.NewSignal()
-	h.waiters.add(waiter{signal, d})
-	defer func() {
-		h.waiters.remove(signal)
-		h.waiters.notify() // there may be more than one slot
-	}()
-	h.waited.Add(1)
-	h.reclaim(d)
-	err := signal.Wait(by)
-	if err == nil {
+// popLocked takes the first waiter off the list. The caller must hold s.mu.
+func (s *slots) popLocked() *waiter {
+	if len(s.list) == 0 {
 		return nil
 	}
-	e := &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionLimit, Retry: exchange.RetrySafe, Op: "wait for a free connection", Err: err}
+	w := s.list[0]
+	s.list = slices.Delete(s.list, 0, 1)
+	s.queue.Store(int64(len(s.list)))
+	return w
+}
+
+// leave takes a waiter off the list who has waited in vain. It reports whether he was given something meanwhile.
+func (s *slots) leave(w *waiter) (given bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.list, w); i >= 0 {
+		s.list = slices.Delete(s.list, i, i+1)
+		s.queue.Store(int64(len(s.list)))
+	}
+	return w.granted || w.conn != nil
+}
+
+// slot returns the right to open a connection, or a connection that is handed over; it waits for one of the two.
+func (h *H1) slot(d loop.Driver, by time.Duration) (*conn, *exchange.Error) {
+	w, ok := h.slots.reserve(d)
+	if ok {
+		return nil, nil
+	}
+	e := &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionLimit, Retry: exchange.RetrySafe, Op: "wait for a free connection"}
+	if w == nil {
+		e.Limit = "pools.max_connections"
+		return nil, e
+	}
+	h.waited.Add(1)
+	h.reclaim()
+	err := w.signal.Wait(by)
+	if err == nil || h.slots.leave(w) {
+		return w.conn, nil
+	}
+	e.Err = err
 	if loop.IsTimeout(err) {
 		e.Limit = "pools.max_connections"
 	}
-	return e
+	return nil, e
 }
 
-// reclaim closes one idle connection of another loop.
-func (h *H1) reclaim(d loop.Driver) {
+// reclaim closes an idle connection for somebody who waits: connections can't change loops, and one of his own may have become idle just before he was on the list.
+func (h *H1) reclaim() {
 	for i := range h.shards {
 		s := &h.shards[i]
 		s.mu.Lock()
 		owner, n := s.loop, s.n
 		s.mu.Unlock()
-		if n > 0 && owner != d {
+		if n > 0 {
 			loop.Run(owner, func() {
 				if c := h.take(owner); c != nil {
 					c.close()

@@ -15,8 +15,8 @@ type crew interface {
 	run()
 	// claim takes over a listening socket, which the caller must not use afterwards.
 	claim(s *listen.Socket) (claim, error)
-	// drain ends connections between exchanges; others end after their present one.
-	drain()
+	// drain makes connections end after their next or present exchange, and with idle also those that are between exchanges.
+	drain(idle bool)
 	// stop ends everything. It returns when that is done. Before run and the second time it does nothing.
 	stop()
 	// stats is what each driver tells about itself; nil if they have nothing to tell.
@@ -69,9 +69,13 @@ func (c *loops) claim(s *listen.Socket) (claim, error) {
 	}, nil
 }
 
-func (c *loops) drain() {
+func (c *loops) drain(idle bool) {
 	for _, l := range c.group.Loops {
-		l.Drain()
+		if idle {
+			l.Drain()
+		} else {
+			l.Quiesce()
+		}
 	}
 }
 
@@ -110,6 +114,13 @@ func (c goroutines) claim(s *listen.Socket) (claim, error) {
 	}, nil
 }
 
-func (c goroutines) drain()           { c.driver.Drain() }
+func (c goroutines) drain(idle bool) {
+	if idle {
+		c.driver.Drain()
+	} else {
+		c.driver.Quiesce()
+	}
+}
+
 func (c goroutines) stop()            { c.driver.Stop() }
 func (goroutines) stats() []loop.Stat { return nil }

@@ -40,13 +40,14 @@ type Options struct {
 
 // An Engine runs snapshots: drivers, listening sockets and codecs. Its methods may be called from any goroutine, but not from tasks.
 type Engine struct {
-	log      *slog.Logger
-	current  snapshot.Current
-	gate     listen.Gate
-	crew     crew
-	drivers  int
-	h1       *h1.Server
-	draining atomic.Bool
+	log        *slog.Logger
+	current    snapshot.Current
+	turnedAway atomic.Int64 // connections that get 503 at this moment
+	gate       listen.Gate
+	crew       crew
+	drivers    int
+	h1         *h1.Server
+	draining   atomic.Bool
 
 	mu      sync.Mutex                   // keeps Apply and Stop apart
 	sockets map[snapshot.Listener]socket // guarded by mu
@@ -201,13 +202,25 @@ func closeIdle(prev, next *snapshot.Snapshot) {
 	}
 }
 
+// turnedAwayMax is how many connections at once get 503 because there is no room for them; further ones are reset.
+const turnedAwayMax = 64
+
+// turnAway returns the handler of a connection that there is no room for.
+func (e *Engine) turnAway(c loop.Conn) loop.Handler {
+	if e.turnedAway.Add(1) > turnedAwayMax {
+		e.turnedAway.Add(-1)
+		return nil
+	}
+	return h1.Busy(c, func() { e.turnedAway.Add(-1) })
+}
+
 // accept says what happens to the connections of a listener.
 func (e *Engine) accept(listener string) *loop.Accept {
 	return &loop.Accept{
 		Handler: func(c loop.Conn) loop.Handler {
 			ticket, ok := e.gate.Enter(c.Peer().Addr())
 			if !ok {
-				return h1.Busy(c)
+				return e.turnAway(c)
 			}
 			return e.h1.Handler(c, listener, ticket.Leave)
 		},
@@ -227,6 +240,21 @@ func (e *Engine) Addresses() []string {
 	return all
 }
 
+// idleGrace is how long connections between exchanges are kept when the engine ends.
+const idleGrace = time.Second
+
+// awaitEnd waits until all connections have ended or ctx is done.
+func (e *Engine) awaitEnd(ctx context.Context) {
+	look := time.NewTicker(drainLook)
+	defer look.Stop()
+	for e.gate.Open() > 0 && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-look.C:
+		}
+	}
+}
+
 // Draining reports whether the engine is about to end.
 func (e *Engine) Draining() bool { return e.draining.Load() }
 
@@ -243,15 +271,12 @@ func (e *Engine) Stop(ctx context.Context) (cut int64) {
 		delete(e.sockets, l)
 	}
 	e.mu.Unlock()
-	e.crew.drain()
-	look := time.NewTicker(drainLook)
-	defer look.Stop()
-	for e.gate.Open() > 0 && ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-look.C:
-		}
-	}
+	e.crew.drain(false)
+	soon, cancel := context.WithTimeout(ctx, idleGrace)
+	defer cancel()
+	e.awaitEnd(soon) // a client that is about to send its next request shall get an answer, with "Connection: close"
+	e.crew.drain(true)
+	e.awaitEnd(ctx)
 	cut = e.gate.Open()
 	e.crew.stop()
 	return cut

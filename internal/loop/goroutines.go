@@ -148,6 +148,9 @@ func (g *Goroutines) Stop() {
 
 func (g *Goroutines) stopped() bool { return g.stopping.Err() != nil }
 
+// Quiesce makes Draining true, so that responses end their connections; those that are quiet stay.
+func (g *Goroutines) Quiesce() { g.draining.Store(true) }
+
 // Drain makes connections between exchanges end.
 func (g *Goroutines) Drain() {
 	g.draining.Store(true)

@@ -179,6 +179,9 @@ func (l *Loop) shut() {
 	l.sys.Shut()
 }
 
+// Quiesce makes Draining true, so that responses end their connections; those that are quiet stay. Any goroutine may call it.
+func (l *Loop) Quiesce() { l.draining.Store(true) }
+
 // Drain makes the loop quieter: connections between exchanges end, and Draining is true for the others. Any goroutine may call it.
 func (l *Loop) Drain() {
 	l.draining.Store(true)

@@ -110,6 +110,9 @@ func (s *sender) persist(framing wire.Framing) {
 	case s.settings.Exchanges > 0 && c.count >= s.settings.Exchanges:
 		s.settings.reached(c.raw.Driver(), "limits.requests")
 		s.close = true
+	case s.x.Request.Method == "CONNECT":
+		// There is no tunnel, and what the client may have sent into one already must not be taken for requests (RFC 9931, section 8).
+		s.close = true
 	default:
 		// What a client has not sent yet, it may never send: it could not tell the next request from the rest of this one's content.
 		if b, ok := s.x.Request.Content.(*content); ok && !s.close {

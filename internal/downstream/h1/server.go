@@ -95,29 +95,38 @@ func (s *Server) give(d loop.Driver, a *active) {
 	s.actives[d.ID()].Put(a)
 }
 
-// Busy returns a handler for a connection that there is no room for: it answers 503 (RFC 9110, section 15.6.4) without reading anything, and closes.
-func Busy(c loop.Conn) loop.Handler {
+// Busy returns a handler for a connection that there is no room for: it answers 503 (RFC 9110, section 15.6.4) to whatever is asked, or after a second to nobody's
+// question, and closes. gone is called at the end.
+func Busy(c loop.Conn, gone func()) loop.Handler {
 	c.ReadBy(c.Driver().Now() + busyTimeout)
-	return busy{c}
+	return busy{c, gone}
 }
 
-// busyTimeout bounds how long a connection that is turned away is kept.
+// busyTimeout bounds how long a connection that is turned away is kept, once before its answer and once after it.
 const busyTimeout = time.Second
 
 const busyResponse = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 // busy is the handler of a connection that is turned away.
-type busy struct{ raw loop.Conn }
+type busy struct {
+	raw  loop.Conn
+	gone func()
+}
 
-// Serve implements loop.Handler. It reads what has come, so that closing does not reset the connection before the answer was read.
+// Serve implements loop.Handler. After the answer it reads what still comes, so that closing does not reset the connection before the answer was read.
 func (b busy) Serve() {
-	block := b.raw.Driver().Buffers().Get(buf.Small)
-	_, err := b.raw.Read(block)
-	b.raw.Driver().Buffers().Put(block)
-	if err == nil {
-		b.raw.WriteBy(b.raw.Driver().Now() + busyTimeout)
-		_, _ = b.raw.Write([]byte(busyResponse))
-		_ = b.raw.CloseWrite()
+	defer b.gone()
+	defer b.raw.Close()
+	d := b.raw.Driver()
+	b.raw.Quiet(false)
+	b.raw.WriteBy(d.Now() + busyTimeout)
+	if _, err := b.raw.Write([]byte(busyResponse)); err != nil || b.raw.CloseWrite() != nil {
+		return
 	}
-	_ = b.raw.Close()
+	b.raw.ReadBy(d.Now() + busyTimeout)
+	block := d.Buffers().Get(buf.Small)
+	defer d.Buffers().Put(block)
+	for err := error(nil); err == nil; {
+		_, err = b.raw.Read(block)
+	}
 }

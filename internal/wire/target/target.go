@@ -5,8 +5,9 @@
 // the room they are given is too small; results point into the input or into that room.
 //
 // Which raw bytes a target may have: those of RFC 3986, and those that it excludes but that user agents send because the URL standard of browsers
-// leaves them alone: [ ] ^ ` { | } in paths, these and \ in queries. A path gets them percent-encoded, a query stays untouched. No user agent sends
-// the other excluded bytes (controls, space, " # < > DEL, bytes from 0x80, and \ in paths): they are refused (RFC 9112, section 3).
+// leaves them alone: [ ] ^ ` { | } in paths, these and \ in queries. A path gets them percent-encoded, a query stays untouched. The other excluded bytes
+// (controls, space, " # < > DEL, bytes from 0x80, and \ in paths) no browser sends, only a tool that does not look at what it is given: they are refused,
+// since to put them right would be to guess what others on the way have read (RFC 9112, section 3.2).
 package target
 
 import (

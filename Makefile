@@ -55,8 +55,8 @@ fuzz: ## every fuzz target in turn, for T=30s each
 	@go run ./test/run fuzz -t $(T)
 
 .PHONY: sim
-sim: ## the simulation; SEED=n replays a run
-	go test -count 1 -v ./test/sim/... $(if $(SEED),-seed $(SEED))
+sim: ## the engine on a simulated network and clock, by many seeds
+	go test -count 1 -v -run Simulation ./internal/loop
 
 .PHONY: interop
 interop: peers ## real peers: nginx, HAProxy and Python as origins or in front, curl as client

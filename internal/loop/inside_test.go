@@ -19,11 +19,13 @@ import (
 // A dummy is a System on which nothing happens by itself. A test turns its loop by hand.
 type dummy struct {
 	System
-	events []Event
-	closed map[int]int
+	events  []Event
+	timeout time.Duration // of the last Poll
+	closed  map[int]int
 }
 
-func (d *dummy) Poll(events []Event, _ time.Duration) int {
+func (d *dummy) Poll(events []Event, timeout time.Duration) int {
+	d.timeout = timeout
 	n := copy(events, d.events)
 	d.events = nil
 	return n
@@ -162,6 +164,77 @@ func TestAConnectionIsSmall(t *testing.T) {
 	}
 	if size := reflect.TypeFor[task]().Size(); size > 128 {
 		t.Errorf("%d bytes for each task", size)
+	}
+}
+
+// A letter that comes after the loop has looked for mail, by somebody who saw that the loop was not parked yet.
+func TestALetterBeforeParkingKeepsTheLoopAwake(t *testing.T) {
+	l, sys := byHand(t)
+	l.poll()
+	if sys.timeout >= 0 {
+		t.Error("a loop with nothing to do waits for ", sys.timeout)
+	}
+	l.mail.put(call(func() {}))
+	l.poll()
+	if sys.timeout != 0 {
+		t.Error("with mail it waits for ", sys.timeout)
+	}
+	l.takeMail()
+	l.stopping.Store(true)
+	l.poll()
+	if sys.timeout != 0 {
+		t.Error("when it is to stop it waits for ", sys.timeout)
+	}
+}
+
+func TestMailThatWasAcceptedIsDeliveredAtTheEnd(t *testing.T) {
+	d := &dummy{closed: map[int]int{}}
+	l := New(0, d, SystemClock{}, slog.Default())
+	g := &Group{Loops: []*Loop{l, New(1, d, SystemClock{}, slog.Default())}}
+	a := &acceptor{loop: g.Loops[1], group: g, accept: &Accept{Handler: func(Conn) Handler { return nil }}}
+	g.Loops[1].conns.Store(10) // more than enough: the next one is handed over
+	a.place(5, netip.AddrPort{})
+	if l.Conns() != 1 {
+		t.Error("it was not handed over")
+	}
+	l.shut()
+	if d.closed[5] != 1 || l.Conns() != 0 {
+		t.Error("its descriptor is left open")
+	}
+	a.place(6, netip.AddrPort{}) // nobody takes it any more
+	if d.closed[6] != 1 || l.Conns() != 0 {
+		t.Error("the next one's is left open")
+	}
+	g.Loops[1].shut()
+}
+
+// Wake comes before the deadline of the park is set, which undoes the one of Wake.
+func TestAWakeEndsTheNextPollToo(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there are no loops here")
+	}
+	for name, w := range map[string]Waiting{"netpoller": WaitNetpoller, "blocking": WaitBlocking} {
+		t.Run(name, func(t *testing.T) {
+			sys, err := NewSystem(w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sys.Shut()
+			events := make([]Event, 10)
+			for range 3 {
+				for _, timeout := range []time.Duration{-1, time.Hour, 2 * time.Hour, time.Hour} {
+					sys.Wake()
+					sys.Poll(events, timeout) // for ever, if the Wake was lost
+				}
+				began := time.Now()
+				for range 10 { // it may return early now and then
+					sys.Poll(events, 10*time.Millisecond)
+				}
+				if took := time.Since(began); took < 30*time.Millisecond {
+					t.Error("it did not wait: ", took)
+				}
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package loop_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -139,6 +140,33 @@ func TestADrainEndsQuietConnectionsAndNoOthers(t *testing.T) {
 			p.Close()
 		}
 	})
+}
+
+// A drain must not lose a request that has come at the same moment.
+func TestADrainServesWhatHasJustCome(t *testing.T) {
+	for range 30 {
+		for name, start := range map[string]func(t testing.TB) *machine{
+			"sockets":  newSockets,
+			"one loop": func(t testing.TB) *machine { return newEpoll(t, 1, loop.WaitNetpoller) },
+		} {
+			if name == "one loop" && runtime.GOOS != "linux" {
+				continue
+			}
+			run(t, start(t), func(t *testing.T, m *machine) {
+				r := &record{}
+				p := m.connect(m.accepts(quietly(r, long)))
+				write(t, p, "a")
+				m.until(func() bool { return r.has("read a") })
+				write(t, p, "b")
+				m.drain()
+				m.until(func() bool { return r.has(loop.ErrDraining.Error()) })
+				if !r.has("read b") {
+					t.Error(name, ": a request was lost")
+				}
+				p.Close()
+			})
+		}
+	}
 }
 
 func (m *machine) drain() {

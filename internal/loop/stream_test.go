@@ -108,6 +108,20 @@ func TestATunnelIsIdleOnlyWhenNeitherSideTalks(t *testing.T) {
 	})
 }
 
+func TestALoneStreamIsBoundToo(t *testing.T) {
+	each(t, func(t *testing.T, m *machine) {
+		c, p := m.pair()
+		defer p.Close()
+		m.do(func(d loop.Driver) {
+			at := d.Now() + moment
+			if _, err := loop.NewStream(c, nil, moment).Next(); !loop.IsTimeout(err) || d.Now() < at {
+				t.Error(err)
+			}
+			c.Close()
+		})
+	})
+}
+
 // The deadlines that a connection had as one of HTTP mean nothing for the tunnel; without a bound it waits for ever.
 func TestATunnelForgetsTheDeadlinesOfBefore(t *testing.T) {
 	each(t, func(t *testing.T, m *machine) {

@@ -132,8 +132,7 @@ func (l *Loop) schedule(t *task) {
 
 // suspend gives way to the loop until somebody resumes t.
 func (t *task) suspend() error {
-	if t.stopped || !t.yield(struct{}{}) {
-		t.stopped = true
+	if !t.yield(struct{}{}) {
 		return ErrStopped
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,6 +43,8 @@ type Proxy struct {
 	resolver  *resolve.Resolver
 	listeners []listener
 	log       *complaints
+
+	turnedAway atomic.Int64 // connections that there was no room for, and that are not closed yet
 	stop      sync.Once
 }
 
@@ -101,7 +104,8 @@ func (p *Proxy) listen(name string, codec *h1.Server) {
 		Handler: func(c loop.Conn) loop.Handler {
 			ticket, ok := p.gate.Enter(c.Peer().Addr())
 			if !ok {
-				return h1.Busy(c)
+				p.turnedAway.Add(1)
+				return h1.Busy(c, func() { p.turnedAway.Add(-1) })
 			}
 			return codec.Handler(c, name, ticket.Leave)
 		},
@@ -137,7 +141,7 @@ func (p *Proxy) Connect(name, from string) *Peer {
 }
 
 // Clients is how many connections of clients the proxy has.
-func (p *Proxy) Clients() int { return int(p.gate.Open()) }
+func (p *Proxy) Clients() int { return int(p.gate.Open() + p.turnedAway.Load()) }
 
 // Servers is how many connections to origins the proxy has, idle ones too.
 func (p *Proxy) Servers() (n int) {

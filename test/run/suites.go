@@ -19,7 +19,7 @@ type suite struct {
 
 // suites are those of "make test". Each must execute at least one test: a suite that runs nothing has failed.
 var suites = []suite{
-	{"race", "all tests, transcripts and simulation too, under the race detector", []string{"-race", "-timeout", "15m", "./..."}},
+	{"race", "all tests, transcripts and the simulated engine too, under the race detector", []string{"-race", "-timeout", "15m", "./..."}},
 	{"plain", "the counts of allocations, which the race detector falsifies", []string{"-timeout", "10m", "./internal/..."}},
 	{"bufdebug", "released memory is overwritten: borrowed bytes kept too long show", []string{"-tags", "bufdebug", "-timeout", "10m", "./internal/...", "./test/..."}},
 	{"interop", "real peers", []string{"-tags", "interop", "-count", "1", "-timeout", "10m", "./test/interop/..."}},

@@ -68,11 +68,3 @@ func countDescriptors(t *testing.T) int {
 	}
 	return len(entries)
 }
-
-// heapBytes is what is reachable.
-func heapBytes() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}

@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"runtime"
 	"testing"
 
 	"sluice/test/proxytest"
@@ -21,3 +22,11 @@ func TestSoakOfMixedExchangesLeavesNothing(t *testing.T) {
 
 // heapSlack is how much the heap may differ between two runs: what pools keep.
 const heapSlack = 8 << 20
+
+// heapBytes is what is reachable.
+func heapBytes() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

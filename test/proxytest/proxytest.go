@@ -45,7 +45,7 @@ type Proxy struct {
 	log       *complaints
 
 	turnedAway atomic.Int64 // connections that there was no room for, and that are not closed yet
-	stop      sync.Once
+	stop       sync.Once
 }
 
 // A listener is one that the config asks for and where it really is.

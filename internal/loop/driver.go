@@ -70,7 +70,7 @@ type Driver interface {
 	// Go starts a second task on the same driver. It runs when the caller waits.
 	Go(task func())
 	// Offload runs fn on an ordinary goroutine, where it may block; the task waits, others go on. fn must not touch what belongs to the loop.
-	// It answers ErrStopped if the driver stops first; fn may still be running then.
+	// It answers ErrStopped if the driver stops first; fn may still be running then. A panic of fn is one of the task.
 	Offload(fn func()) error
 	// Dial connects to an address ("tcp" or "unix"; TCP addresses are literal IP:port) by the deadline, an instant of Now.
 	Dial(network, address string, by time.Duration) (Conn, error)
@@ -117,8 +117,9 @@ type Conn interface {
 	Driver() Driver
 }
 
-// A Handler serves one connection. Serve runs in a task when the first byte has come and, after Read has answered ErrQuiet, at each next byte, end, deadline
-// or drain. Before it returns it closes the connection or leaves it quiet.
+// A Handler serves one connection. Serve runs in a task when the first byte has come and, after Read has answered ErrQuiet, at each next byte, end, deadline,
+// drain or stop. Before it returns it closes the connection or leaves it quiet, with a deadline to come and all read that was there: else it runs again at once.
+// When it panics the connection is reset; what must be undone then is in its own defers, and so is what another task waits for.
 type Handler interface {
 	Serve()
 }

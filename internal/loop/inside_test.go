@@ -414,7 +414,7 @@ func TestTheWatchdogIsSilentAboutLoopsThatAreIdleBusyOrStopped(t *testing.T) {
 		loops = append(loops, New(id, sys, SystemClock{}, log))
 		go loops[id].Run()
 	}
-	const limit = 100 * time.Millisecond
+	const limit = 200 * time.Millisecond
 	dog := NewWatchdog(loops, limit, log)
 	busy := loops[1]
 	busy.Post(func() {
@@ -427,9 +427,9 @@ func TestTheWatchdogIsSilentAboutLoopsThatAreIdleBusyOrStopped(t *testing.T) {
 		})
 	})
 	loops[2].Stop()
-	<-time.After(8 * limit)
+	<-time.After(5 * limit)
 	loops[0].Post(func() {}) // wakes just when the watchdog may look
-	<-time.After(3 * limit)
+	<-time.After(2 * limit)
 	dog.Stop()
 	loops[0].Stop()
 	loops[1].Stop()

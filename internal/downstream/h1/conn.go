@@ -105,9 +105,7 @@ func (c *conn) exchange() {
 	a.x.Client = exchange.Client{Peer: c.raw.Peer(), Conn: c.raw, Secure: set.HTTPS, Listener: c.listener}
 	a.x.Client.Addr = a.x.Client.Peer.Addr()
 
-	err := c.readRequest(a, set)
-	a.sender.close = a.head.Method == "CONNECT" // a client that is turned down may send on as if it had its tunnel
-	switch {
+	switch err := c.readRequest(a, set); {
 	case err == nil:
 		c.server.way.Exchange(&a.x)
 	case err.Status != 0:

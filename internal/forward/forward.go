@@ -156,6 +156,9 @@ func (f *Forwarder) received(x *exchange.Exchange) {
 	}
 }
 
+// errTunnelTask is the end of a tunnel's second task that did not come to an end by itself.
+var errTunnelTask = errors.New("the task of one direction has failed")
+
 // Tunnel joins the two ends after an upgrade and copies both ways until both have ended, or one has failed.
 func Tunnel(x *exchange.Exchange) error {
 	origin := x.Response.Tunnel
@@ -174,13 +177,16 @@ func Tunnel(x *exchange.Exchange) error {
 	ended := false
 	var upErr error
 	x.Driver.Go(func() {
+		upErr = errTunnelTask // stays if relay panics
+		defer func() {
+			if upErr != nil {
+				origin.Stop()
+				client.Stop()
+			}
+			ended = true
+			back.Notify()
+		}()
 		x.Notes.ContentIn, upErr = relay(origin, client)
-		if upErr != nil {
-			origin.Stop()
-			client.Stop()
-		}
-		ended = true
-		back.Notify()
 	})
 	x.Notes.ContentOut, err = relay(client, origin)
 	if err != nil {

@@ -71,14 +71,18 @@ func (p *pump) start(skip int) {
 
 // run is the second task.
 func (p *pump) run() {
-	if err := p.send(); err != nil {
-		p.failed.Store(err)
-		if !p.begun.Load() {
-			p.conn.raw.ReadBy(1) // the first task waits for a response that will not come
+	failed := &exchange.Error{Source: exchange.Internal, Kind: exchange.KindProxyInternalError, Op: "send request content"} // stays if send panics
+	defer func() {
+		if failed != nil {
+			p.failed.Store(failed)
+			if !p.begun.Load() {
+				p.conn.raw.ReadBy(1) // the first task waits for a response that will not come
+			}
 		}
-	}
-	p.ended.Store(true)
-	p.done.Notify()
+		p.ended.Store(true)
+		p.done.Notify()
+	}()
+	failed = p.send()
 }
 
 // send copies until the content has ended.

@@ -158,7 +158,7 @@ func (c *conn) readRequest(a *active, set *Settings) *exchange.Error {
 	return nil
 }
 
-// readHead reads until the head is whole. BenchmarkServe.
+// readHead reads until the head is whole.
 func (c *conn) readHead(a *active, set *Settings) *exchange.Error {
 	scanned := 0
 	for {

@@ -13,9 +13,6 @@ import (
 // joinBytes is how much content is copied behind the head, so that both leave in one plain send; above it two pieces leave in one gathering send.
 const joinBytes = 2 << 10
 
-// spliceBytes is the least rest of a content that is moved by the kernel. BenchmarkSplice; make bench, workloads 128k and 10m.
-const spliceBytes = 256 << 10
-
 // A sender answers one exchange on its connection.
 type sender struct {
 	conn     *conn
@@ -176,7 +173,7 @@ func (s *sender) splice(r *exchange.Response) error {
 	}
 	c := s.conn.raw
 	from, left := source.Rest()
-	if left < spliceBytes {
+	if left < exchange.SpliceBytes {
 		return nil
 	}
 	for from != nil && left > 0 {

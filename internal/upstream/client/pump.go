@@ -120,9 +120,6 @@ func (p *pump) send() *exchange.Error {
 	}
 }
 
-// spliceBytes is the least rest of a content that is moved by the kernel. make bench, workload upload.
-const spliceBytes = 256 << 10
-
 // splice has the kernel move the rest of a content that is long and comes straight from a socket. It does nothing where that can't be. over says that nothing
 // further can be sent: what was on its way when the write failed is lost.
 func (p *pump) splice() (over bool, err *exchange.Error) {
@@ -131,7 +128,7 @@ func (p *pump) splice() (over bool, err *exchange.Error) {
 		return false, nil
 	}
 	from, left := source.Rest()
-	if left < spliceBytes {
+	if left < exchange.SpliceBytes {
 		return false, nil
 	}
 	for from != nil && left > 0 {

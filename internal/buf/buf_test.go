@@ -171,17 +171,18 @@ func TestScratchGivesALargeBlockBack(t *testing.T) {
 
 func TestFreeKeepsValuesForReuse(t *testing.T) {
 	var f Free[int]
-	if f.Get() != nil {
+	var p Pool
+	if f.Get(&p) != nil {
 		t.Error("an empty list has something")
 	}
 	a, b := new(int), new(int)
-	f.Put(a)
-	f.Put(b)
-	if f.Get() != b || f.Get() != a || f.Get() != nil {
+	f.Put(&p, a)
+	f.Put(&p, b)
+	if f.Get(&p) != b || f.Get(&p) != a || f.Get(&p) != nil {
 		t.Error("not last in, first out")
 	}
 	for range freeMax + 10 {
-		f.Put(new(int))
+		f.Put(&p, new(int))
 	}
 	if len(f.list) != freeMax {
 		t.Error(len(f.list), " are kept")
@@ -190,11 +191,12 @@ func TestFreeKeepsValuesForReuse(t *testing.T) {
 
 func TestFreeHandsNothingOutTwice(t *testing.T) {
 	var f Free[int]
+	var p Pool
 	var workers sync.WaitGroup
 	for range 4 {
 		workers.Go(func() {
 			for range 5000 {
-				v := f.Get()
+				v := f.Get(&p)
 				if v == nil {
 					v = new(int)
 				}
@@ -203,7 +205,7 @@ func TestFreeHandsNothingOutTwice(t *testing.T) {
 					t.Error("a value has two owners")
 				}
 				*v--
-				f.Put(v)
+				f.Put(&p, v)
 			}
 		})
 	}

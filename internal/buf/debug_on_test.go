@@ -51,7 +51,8 @@ func TestWhatWasGivenBackReadsAsDead(t *testing.T) {
 
 func TestFreePanicsAtTheSecondPut(t *testing.T) {
 	var f Free[int]
+	var p Pool
 	v := new(int)
-	f.Put(v)
-	panics(t, "given back twice", func() { f.Put(v) })
+	f.Put(&p, v)
+	panics(t, "given back twice", func() { f.Put(&p, v) })
 }

@@ -1,24 +1,20 @@
 package buf
 
-import (
-	"slices"
-	"sync"
-)
+import "slices"
 
 // freeMax is how many values a Free list keeps.
 const freeMax = 4096
 
-// A Free keeps values of a codec for reuse, last in first out. One belongs to each driver; its methods may be called from several goroutines.
+// A Free keeps values of a codec for reuse, last in first out. One belongs to each driver, whose Pool guards it.
 type Free[T any] struct {
-	mu   sync.Mutex
-	list []*T     // guarded by mu
+	list []*T
 	_    [64]byte // keeps the lists of two loops apart
 }
 
-// Get returns a value that was put back, or nil.
-func (f *Free[T]) Get() *T {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// Get returns a value that was put back, or nil. p is the driver's.
+func (f *Free[T]) Get(p *Pool) *T {
+	p.lock()
+	defer p.unlock()
 	n := len(f.list)
 	if n == 0 {
 		return nil
@@ -30,9 +26,9 @@ func (f *Free[T]) Get() *T {
 }
 
 // Put keeps v, which nothing may use any more.
-func (f *Free[T]) Put(v *T) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (f *Free[T]) Put(p *Pool, v *T) {
+	p.lock()
+	defer p.unlock()
 	if Debug && slices.Contains(f.list, v) {
 		panic("buf: a value was given back twice")
 	}

@@ -62,15 +62,13 @@ func (c *conn) onEvent(tag uint32, r Ready) {
 	}
 }
 
-// serve starts a task for the handler, if there is none.
+// serve has a task run the handler, if there is none.
 func (c *conn) serve() {
 	if c.handler == nil || c.serving || c.closed {
 		return
 	}
 	c.serving = true
-	t := c.loop.start()
-	t.conn = c
-	c.loop.schedule(t)
+	c.loop.runq = append(c.loop.runq, work{conn: c})
 }
 
 // served is called when the handler has returned.
@@ -236,7 +234,7 @@ func (c *conn) readEnds() error {
 func (c *conn) Await() error {
 	for c.ready&In == 0 && !c.closed {
 		if c.quiet {
-			return nil // Read tells
+			return c.quietError()
 		}
 		if err := c.waitRead(); err != nil {
 			return err

@@ -93,7 +93,8 @@ type Conn interface {
 	WriteBy(at time.Duration)
 	// Quiet says whether the connection is between exchanges: then Read answers ErrQuiet (Loop only) or ErrDraining instead of waiting on.
 	Quiet(on bool)
-	// Await waits until Read would not wait, without holding a buffer. Goroutines returns at once: its Read waits.
+	// Await waits until Read would not wait, without holding a buffer; on a quiet connection it answers what Read would. Goroutines returns at once: its Read
+	// waits.
 	Await() error
 	// Writev writes a, then b, as one. Like Write it returns when all is written or an error came.
 	Writev(a, b []byte) (int64, error)

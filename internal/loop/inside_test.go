@@ -104,19 +104,23 @@ func TestAClosedConnectionIsReachableFromNowhere(t *testing.T) {
 
 func TestTasksAreUsedAgain(t *testing.T) {
 	l, _ := byHand(t)
-	for range 100 {
-		for range 3 {
-			l.Go(func() {})
+	atOnce := func(n int) { // so many jobs wait at the same time
+		for range n {
+			l.Go(func() { _ = l.current.suspend() })
 		}
 		l.turn()
+		for _, task := range l.tasks {
+			l.schedule(task)
+		}
+		l.turn()
+	}
+	for range 100 {
+		atOnce(3)
 	}
 	if len(l.tasks) != 3 || l.idleTasks != 3 {
 		t.Error(len(l.tasks), " tasks were made, idle: ", l.idleTasks)
 	}
-	for range idleTasksMax + 100 {
-		l.Go(func() {})
-	}
-	l.turn()
+	atOnce(idleTasksMax + 100)
 	if len(l.tasks) != idleTasksMax || l.idleTasks != idleTasksMax {
 		t.Error(len(l.tasks), " tasks are left, idle: ", l.idleTasks)
 	}
@@ -124,6 +128,19 @@ func TestTasksAreUsedAgain(t *testing.T) {
 		if task.index != i {
 			t.Fatal("the list of tasks is in disorder")
 		}
+	}
+}
+
+// One after the other, they run on one stack, which the processor has at hand.
+func TestJobsThatDoNotWaitShareATask(t *testing.T) {
+	l, _ := byHand(t)
+	ran := 0
+	for range 3 {
+		l.Go(func() { ran++ })
+	}
+	l.turn()
+	if ran != 3 || len(l.tasks) != 1 {
+		t.Error(ran, " ran in ", len(l.tasks), " tasks")
 	}
 }
 

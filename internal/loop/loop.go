@@ -31,9 +31,9 @@ type Loop struct {
 	tasks     []*task // all that were created, for stop
 	idle      *task   // pooled ones, last in first out
 	idleTasks int
-	runq      []*task // to be resumed in the next round
-	round     []*task // to be resumed in this one; in the Loop, so that it goes on where it was when a Goexit has ended its goroutine
-	resumed   int     // how many of round have been
+	runq      []work // due in the next round
+	round     []work // due in this one; in the Loop, so that it goes on where it was when a Goexit has ended its goroutine
+	resumed   int    // how many of round have been run
 	timers    wheel
 	pipes     []pipe // for Splice
 
@@ -71,6 +71,7 @@ func (SystemClock) Now() time.Time { return time.Now() }
 // New returns a loop that is not running yet. id is its number in the process, from 0.
 func New(id int, sys System, clock Clock, log *slog.Logger) *Loop {
 	l := &Loop{id: id, sys: sys, clock: clock, log: log, epoch: clock.Now(), done: make(chan struct{})}
+	l.buffers.Unshare()
 	l.tick()
 	return l
 }
@@ -133,16 +134,22 @@ func (l *Loop) tick() {
 	l.now = l.wall.Sub(l.epoch) + time.Second
 }
 
-// runDue resumes the tasks that are due. Those that become due meanwhile wait for the next round, so that sockets get their share.
+// runDue does the work that is due. What becomes due meanwhile waits for the next round, so that sockets get their share. A coroutine is taken for new work
+// only when its turn has come: it is the one that ended last, whose stack the processor still has at hand.
 func (l *Loop) runDue() {
 	if l.resumed == 0 {
 		l.round, l.runq = l.runq, l.round
 	}
 	for l.resumed < len(l.round) {
-		t := l.round[l.resumed]
-		l.round[l.resumed] = nil
+		w := l.round[l.resumed]
+		l.round[l.resumed] = work{}
 		l.resumed++
-		t.due = false
+		t := w.task
+		if t == nil {
+			t = l.start(w)
+		} else {
+			t.due = false
+		}
 		l.resume(t)
 	}
 	l.round, l.resumed = l.round[:0], 0

@@ -16,18 +16,24 @@ type task struct {
 	stop  func()                  // iter.Pull's stop: this wait and all later ones return ErrStopped
 	yield func(struct{}) bool
 
-	job     func() // what to run: a function,
-	conn    *conn  // or a connection's handler
-	next    *task  // in the list of idle ones
-	ops     int    // socket operations since it was resumed
-	due     bool   // in runq
-	running bool   // has something to run, and will be resumed
-	stopped bool   // the loop has ended
-	index   int    // in Loop.tasks
+	work    work  // what it runs; its task is nil
+	next    *task // in the list of idle ones
+	ops     int   // socket operations since it was resumed
+	due     bool  // in runq
+	running bool  // has something to run, and will be resumed
+	stopped bool  // the loop has ended
+	index   int   // in Loop.tasks
 }
 
-// start takes a task from the pool, or makes one.
-func (l *Loop) start() *task {
+// A work is what a loop has to do in a round; one field is set.
+type work struct {
+	task *task  // goes on
+	conn *conn  // is served by its handler, in a new task
+	job  func() // is called, in a new task
+}
+
+// start takes a task from the pool, or makes one, and gives it w to run.
+func (l *Loop) start(w work) *task {
 	t := l.idle
 	if t != nil {
 		l.idle, t.next = t.next, nil
@@ -37,7 +43,7 @@ func (l *Loop) start() *task {
 		l.tasks = append(l.tasks, t)
 		t.enter, t.stop = iter.Pull(t.root)
 	}
-	t.running = true
+	t.work, t.running = w, true
 	return t
 }
 
@@ -46,7 +52,7 @@ func (t *task) root(yield func(struct{}) bool) {
 	t.yield = yield
 	for {
 		t.run()
-		t.job, t.conn, t.running = nil, nil, false
+		t.work, t.running = work{}, false
 		if t.stopped || t.loop.idleTasks >= idleTasksMax {
 			t.loop.forget(t)
 			return
@@ -67,11 +73,11 @@ func (t *task) run() {
 			t.failed(recover())
 		}
 	}()
-	if t.conn != nil {
-		t.conn.handler.Serve()
-		t.conn.served()
+	if c := t.work.conn; c != nil {
+		c.handler.Serve()
+		c.served()
 	} else {
-		t.job()
+		t.work.job()
 	}
 	returned = true
 }
@@ -87,8 +93,8 @@ func (t *task) failed(reason any) {
 	}
 	t.loop.panics.Add(1)
 	t.loop.log.Error("panic in a task; its connection is closed", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
-	if t.conn != nil {
-		t.conn.Reset()
+	if c := t.work.conn; c != nil {
+		c.Reset()
 	}
 }
 
@@ -126,7 +132,7 @@ func (l *Loop) resume(t *task) {
 func (l *Loop) schedule(t *task) {
 	if !t.due {
 		t.due = true
-		l.runq = append(l.runq, t)
+		l.runq = append(l.runq, work{task: t})
 	}
 }
 
@@ -149,9 +155,7 @@ func (l *Loop) share() {
 
 // Go implements Driver.
 func (l *Loop) Go(job func()) {
-	t := l.start()
-	t.job = job
-	l.schedule(t)
+	l.runq = append(l.runq, work{job: job})
 }
 
 // Offload implements Driver.

@@ -48,8 +48,11 @@ func (c *conn) awaitRequest() bool {
 	c.release()
 	d := c.raw.Driver()
 	c.raw.Quiet(true)
-	c.block = d.Buffers().Get(buf.Small)
-	n, err := c.raw.Read(c.block)
+	n, err := 0, c.raw.Await()
+	if err == nil {
+		c.block = d.Buffers().Get(buf.Small)
+		n, err = c.raw.Read(c.block)
+	}
 	if err == loop.ErrQuiet {
 		c.release()
 		return false

@@ -34,13 +34,15 @@ type content struct {
 
 // begin makes b the body of the request whose head has just been read.
 func (b *content) begin(c *conn, a *active, set *Settings) {
+	b.framing, b.failed = a.head.Framing(), nil
+	if b.framing.Kind == wire.FramedNone {
+		return // conn is nil, and nobody but skip and end looks
+	}
 	b.conn, b.x, b.settings = c, &a.x, set
-	b.framing = a.head.Framing()
 	b.left = b.framing.Length
 	b.limits = exchange.ContentLimits{Bytes: -1, MinRate: set.MinRate, MinRateAfter: set.MinRateAfter}
 	b.from, b.to = 0, 0
-	b.ended.Store(b.framing.Kind == wire.FramedNone || b.framing.Kind == wire.FramedLength && b.left == 0)
-	b.failed = nil
+	b.ended.Store(b.framing.Kind == wire.FramedLength && b.left == 0)
 	b.waited, b.rate = 0, 0
 	b.exempt.Store(a.head.ExpectContinue)
 	b.stopped.Store(false)

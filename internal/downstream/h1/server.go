@@ -84,7 +84,7 @@ type active struct {
 }
 
 func (s *Server) take(d loop.Driver) *active {
-	if a := s.actives[d.ID()].Get(); a != nil {
+	if a := s.actives[d.ID()].Get(d.Buffers()); a != nil {
 		return a
 	}
 	return new(active)
@@ -92,7 +92,7 @@ func (s *Server) take(d loop.Driver) *active {
 
 func (s *Server) give(d loop.Driver, a *active) {
 	a.x.Reset()
-	s.actives[d.ID()].Put(a)
+	s.actives[d.ID()].Put(d.Buffers(), a)
 }
 
 // Busy returns a handler for a connection that there is no room for: it answers 503 (RFC 9110, section 15.6.4) to whatever is asked, or after a second to nobody's

@@ -25,7 +25,8 @@ type content struct {
 
 // newContent returns the content of the response whose head was just read.
 func (c *conn) newContent(f wire.Framing) *content {
-	b := c.contents().Get()
+	d := c.raw.Driver()
+	b := c.client.shards[d.ID()].contents.Get(d.Buffers())
 	if b == nil {
 		b = new(content)
 	}
@@ -36,9 +37,6 @@ func (c *conn) newContent(f wire.Framing) *content {
 	}
 	return b
 }
-
-// contents are those of the connection's driver that are not in use.
-func (c *conn) contents() *buf.Free[content] { return &c.client.shards[c.raw.Driver().ID()].contents }
 
 // Length implements exchange.Content.
 func (b *content) Length() int64 {
@@ -187,7 +185,8 @@ func (b *content) Close() {
 		c.close()
 	}
 	b.conn, b.piece, b.over = nil, nil, true
-	c.contents().Put(b)
+	d := c.raw.Driver()
+	c.client.shards[d.ID()].contents.Put(d.Buffers(), b)
 }
 
 // Rest implements exchange.Spliced.

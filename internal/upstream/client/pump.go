@@ -23,6 +23,7 @@ type pump struct {
 	left    int64       // of FramedLength: bytes that send has not seen
 	taken   bool        // content was consumed: the request can't be sent again
 	active  bool        // the task was started and has not been joined
+	none    bool        // there is no content
 	whole   bool        // all of the content went with the head; it is consumed when the response begins
 	begun   atomic.Bool // the response has: from now on it goes on also if the request fails
 	last    atomic.Bool // the last bytes are being written, or have been
@@ -39,9 +40,13 @@ func (p *pump) begin(f wire.Framing) {
 	p.source, p.framing = p.conn.x.Request.Content, f
 	p.skip, p.taken, p.active, p.whole = 0, false, false, false
 	p.left = f.Length
+	p.none = p.source == nil
+	if p.none {
+		return // nobody looks at the rest
+	}
 	p.begun.Store(false)
 	p.last.Store(false)
-	p.ended.Store(p.source == nil)
+	p.ended.Store(false)
 	p.cut.Store(false)
 	p.failed.Store(nil)
 }
@@ -184,6 +189,9 @@ func (p *pump) unsent(err error) *exchange.Error {
 
 // answered consumes content that went with the head: the response has begun, so it will not be sent again.
 func (p *pump) answered() {
+	if p.none {
+		return
+	}
 	p.begun.Store(true)
 	if p.whole && p.source != nil {
 		for err := error(nil); err == nil; {
@@ -208,13 +216,18 @@ func (p *pump) settle() {
 }
 
 // finished reports whether nothing of the request is left to be sent.
-func (p *pump) finished() bool { return p.ended.Load() && p.failed.Load() == nil }
+func (p *pump) finished() bool { return p.none || p.ended.Load() && p.failed.Load() == nil }
 
 // replayable reports whether the request could be sent again.
 func (p *pump) replayable() bool { return !p.taken }
 
 // failure is why the request could not be sent, if it was the client's fault.
-func (p *pump) failure() *exchange.Error { return p.failed.Load() }
+func (p *pump) failure() *exchange.Error {
+	if p.none {
+		return nil
+	}
+	return p.failed.Load()
+}
 
 // join ends the second task, if there is one.
 func (p *pump) join() {

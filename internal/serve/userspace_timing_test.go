@@ -1,0 +1,176 @@
+package serve_test
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"sluice/internal/build"
+	"sluice/internal/config"
+	"sluice/internal/downstream/h1"
+	"sluice/internal/loop"
+	"sluice/internal/serve"
+	"sluice/internal/snapshot"
+)
+
+// listenerFd is the only listening socket of a memory; connections have the descriptors after it.
+const listenerFd = 0
+
+// A memory is a loop.System without a kernel: each client asks again as soon as it has its response, and each origin answers at once. What is measured over it
+// is what the proxy itself adds to the system calls. All but budget's hand-over belongs to the loop.
+type memory struct {
+	clients  int // still to be accepted
+	sockets  []memorySocket
+	ready    []loop.Event // for the next Poll
+	request  []byte
+	response []byte
+	budget   int      // requests that may still be sent
+	waiting  []int    // clients that would send one
+	grant    chan int // more budget; closed at the end
+	idle     chan struct{}
+}
+
+type memorySocket struct {
+	tag    uint32
+	client bool
+	input  []byte
+}
+
+func (m *memory) event(fd int, r loop.Ready) {
+	m.ready = append(m.ready, loop.Event{Fd: fd, Tag: m.sockets[fd].tag, Ready: r})
+}
+
+func (m *memory) ask(fd int) {
+	if m.budget == 0 {
+		m.waiting = append(m.waiting, fd)
+		return
+	}
+	m.budget--
+	m.sockets[fd].input = m.request
+	m.event(fd, loop.In|loop.Out)
+}
+
+func (m *memory) Poll(events []loop.Event, timeout time.Duration) int {
+	for len(m.ready) == 0 {
+		if timeout == 0 {
+			return 0
+		}
+		m.idle <- struct{}{}
+		m.budget = <-m.grant
+		waiting := m.waiting
+		m.waiting = nil
+		for _, fd := range waiting {
+			m.ask(fd)
+		}
+		if m.budget < 0 {
+			return 0 // the end
+		}
+	}
+	n := copy(events, m.ready)
+	m.ready = m.ready[:copy(m.ready, m.ready[n:])]
+	return n
+}
+
+func (m *memory) Wake()           {}
+func (m *memory) Start(fn func()) { go fn() }
+
+func (m *memory) Watch(fd int, tag uint32, acceptor bool) syscall.Errno {
+	m.sockets[fd].tag = tag
+	switch {
+	case acceptor:
+		m.event(fd, loop.In)
+	case m.sockets[fd].client:
+		m.ask(fd)
+	default:
+		m.event(fd, loop.Out) // connected
+	}
+	return 0
+}
+
+func (m *memory) Recv(fd int, p []byte) (int, syscall.Errno) {
+	s := &m.sockets[fd]
+	if len(s.input) == 0 {
+		return 0, syscall.EAGAIN
+	}
+	n := copy(p, s.input)
+	s.input = s.input[n:]
+	return n, 0
+}
+
+func (m *memory) Send(fd int, p []byte) (int, syscall.Errno) {
+	if m.sockets[fd].client {
+		m.ask(fd)
+	} else {
+		m.sockets[fd].input = m.response
+		m.event(fd, loop.In|loop.Out)
+	}
+	return len(p), 0
+}
+
+func (m *memory) SendTwo(fd int, a, b []byte) (int, syscall.Errno) {
+	_, _ = m.Send(fd, a)
+	return len(a) + len(b), 0
+}
+
+func (m *memory) Accept(int) (int, netip.AddrPort, syscall.Errno) {
+	if m.clients == 0 {
+		return 0, netip.AddrPort{}, syscall.EAGAIN
+	}
+	m.clients--
+	m.sockets = append(m.sockets, memorySocket{client: true})
+	return len(m.sockets) - 1, netip.MustParseAddrPort("192.0.2.7:4711"), 0
+}
+
+func (m *memory) Connect(string, string) (int, syscall.Errno) {
+	m.sockets = append(m.sockets, memorySocket{})
+	return len(m.sockets) - 1, 0
+}
+
+func (m *memory) Pending(fd int) bool                       { return len(m.sockets[fd].input) > 0 }
+func (m *memory) ConnectError(int) syscall.Errno            { return 0 }
+func (m *memory) LocalAddr(int) netip.AddrPort              { return netip.AddrPort{} }
+func (m *memory) Pipe() (int, int, syscall.Errno)           { return 0, 0, syscall.ENOSYS }
+func (m *memory) Splice(int, int, int) (int, syscall.Errno) { return 0, syscall.ENOSYS }
+func (m *memory) Unwatch(int)                               {}
+func (m *memory) Shutdown(int)                              {}
+func (m *memory) Close(int, bool)                           {}
+func (m *memory) Shut()                                     {}
+
+// BenchmarkUserSpace is what an exchange costs in the proxy itself, without any system call. With a thousand connections the processor's caches hold little
+// of what an exchange comes back to.
+func BenchmarkUserSpace(b *testing.B) {
+	for _, clients := range []int{1, 64, 1000} {
+		b.Run(fmt.Sprint("clients=", clients), func(b *testing.B) {
+			d := &config.Decoder{Features: build.Features()}
+			cfg := config.Load(d, config.Text("test", `sites: { "http://:80": { to: "192.0.2.1:80" } }`), "test")
+			snap := build.Build(d, cfg, nil, build.Env{Loops: 1})
+			if d.Failed() {
+				b.Fatal(d.Diagnostics)
+			}
+			var current snapshot.Current
+			current.Store(snap)
+			m := &memory{
+				clients: clients, sockets: make([]memorySocket, 1, 1+2*clients), grant: make(chan int), idle: make(chan struct{}),
+				request: []byte(getRequest), response: fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n%01024d", 0),
+			}
+			l := loop.New(0, m, loop.SystemClock{}, slog.New(slog.DiscardHandler))
+			server := h1.NewServer(&serve.Server{Current: &current}, func() *h1.Settings { return snap.H1 }, 1)
+			group := loop.Group{Loops: []*loop.Loop{l}}
+			group.Listen(listenerFd, &loop.Accept{Handler: func(c loop.Conn) loop.Handler { return server.Handler(c, ":80", nil) }, Paused: func(err error) { b.Error(err) }})
+			go l.Run()
+			<-m.idle
+			m.grant <- 10 * clients // connections to the origin, and warm pools
+			<-m.idle
+			b.ReportAllocs()
+			b.ResetTimer()
+			m.grant <- b.N
+			<-m.idle
+			b.StopTimer()
+			go l.Stop()
+			m.grant <- -1
+		})
+	}
+}

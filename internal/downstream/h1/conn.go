@@ -166,7 +166,7 @@ func (c *conn) readHead(a *active, set *Settings) *exchange.Error {
 	scanned := 0
 	for {
 		received := c.block[c.from:c.to]
-		if end := wire.HeadEnd(received, scanned); scanned == 0 || end > 0 || len(received) >= set.Wire.HeadBytes {
+		if scanned == 0 || wire.HeadEnd(received, scanned) > 0 || len(received) >= set.Wire.HeadBytes {
 			n, err := wire.ParseRequest(received, &set.Wire, &a.head, &a.x.Request.Fields)
 			if err != nil {
 				return faulty(err.Status, err)

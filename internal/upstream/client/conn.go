@@ -251,7 +251,7 @@ func (c *conn) readHead(silent bool) *exchange.Error {
 	for {
 		if received := c.block[c.from:c.to]; len(received) > 0 {
 			silent = false
-			if end := wire.HeadEnd(received, scanned); scanned == 0 || end > 0 || len(received) >= c.settings.Wire.HeadBytes {
+			if scanned == 0 || wire.HeadEnd(received, scanned) > 0 || len(received) >= c.settings.Wire.HeadBytes {
 				n, err := wire.ParseResponse(received, &c.settings.Wire, &c.head, &c.x.Response.Fields)
 				if err != nil {
 					return &exchange.Error{

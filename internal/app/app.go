@@ -8,6 +8,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -142,15 +143,22 @@ func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) 
 	return p.applyLocked(d, cfg, snap)
 }
 
-// driversOf is how many drivers there will be. As many loops as processors: a loop never has to wait for another one, nor the scheduler to choose.
+// processors is how many the process may use.
+var processors = runtime.GOMAXPROCS(0)
+
+// driversOf is how many drivers there will be: as many loops as processors, unless the config says otherwise. Several loops get one more place in Go's scheduler
+// than there are loops, for all that is no loop: docs/adr/0004-how-a-loop-waits.md.
 func driversOf(d Driver, cfg *config.Config) int {
 	if d == Goroutines {
 		return 1
 	}
-	if cfg.Limits.Loops > 0 {
-		runtime.GOMAXPROCS(cfg.Limits.Loops)
+	n := cmp.Or(cfg.Limits.Loops, processors)
+	places := n
+	if n > 1 {
+		places++
 	}
-	return runtime.GOMAXPROCS(0)
+	runtime.GOMAXPROCS(places)
+	return n
 }
 
 func lookUp(ctx context.Context, name string) ([]netip.Addr, error) {

@@ -36,7 +36,6 @@ func newStage(t *testing.T, d Driver, text string) *stage {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
-	processors := runtime.GOMAXPROCS(0)
 	t.Cleanup(func() { runtime.GOMAXPROCS(processors) })
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -164,12 +163,16 @@ func TestShowsWhatIsGoingOn(t *testing.T) {
 
 func TestOneLoopForEachProcessorUnlessSetOtherwise(t *testing.T) {
 	s := newStage(t, Native, stageConfig("127.0.0.1:1")+"limits: { loops: 3 }")
-	if n, processors := s.p.engine.Drivers(), runtime.GOMAXPROCS(0); n != 3 || processors != 3 {
-		t.Errorf("%d loops, %d processors", n, processors)
+	if n, places := s.p.engine.Drivers(), runtime.GOMAXPROCS(0); n != 3 || places != 4 {
+		t.Errorf("%d loops, %d places in the scheduler", n, places)
 	}
 	s = newStage(t, Native, stageConfig("127.0.0.1:1"))
-	if n := s.p.engine.Drivers(); n != runtime.GOMAXPROCS(0) {
-		t.Errorf("%d loops, %d processors", n, runtime.GOMAXPROCS(0))
+	if n := s.p.engine.Drivers(); n != processors {
+		t.Errorf("%d loops, %d processors", n, processors)
+	}
+	s = newStage(t, Native, stageConfig("127.0.0.1:1")+"limits: { loops: 1 }")
+	if n, places := s.p.engine.Drivers(), runtime.GOMAXPROCS(0); n != 1 || places != 1 {
+		t.Errorf("%d loops, %d places in the scheduler", n, places)
 	}
 }
 

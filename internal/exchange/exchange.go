@@ -87,12 +87,16 @@ type Sender interface {
 }
 
 // A Stream is one end of a tunnel: bytes both ways, each way ending by itself.
+//
+//style:allow interface-size a tunnel's end is one thing, and who joins two of them needs all of it
 type Stream interface {
 	// Next returns the next bytes, borrowed until the call after it; io.EOF at the end of this direction.
 	Next() ([]byte, error)
 	Write(p []byte) (int, error)
 	// CloseWrite ends our direction; the other one goes on.
 	CloseWrite() error
+	// Reset breaks both directions off, so that the peer can see that something is missing. Close must follow.
+	Reset()
 	// Close ends both directions and gives the connection up.
 	Close() error
 	// Stop makes Next and Write, waiting in another task, return an error soon.

@@ -196,8 +196,15 @@ func Tunnel(x *exchange.Exchange) error {
 	if werr := back.Wait(0); werr != nil && !ended {
 		return werr
 	}
+	if broken(err) || broken(upErr) { // the end that is left must not take it for an end in order
+		origin.Reset()
+		client.Reset()
+	}
 	return tunnelError(x, err, upErr)
 }
+
+// broken reports whether a direction has neither ended in order nor been ended by us.
+func broken(err error) bool { return err != nil && !loop.IsTimeout(err) }
 
 // tunnelError is nil for the usual ends of a tunnel: one of the two leaves, or nothing came for too long. When one direction fails the other one is ended by a
 // timeout, so two of them are the limit.

@@ -28,7 +28,7 @@ type Listener struct {
 type Loop struct {
 	ID          int   `json:"id"`
 	Connections int64 `json:"connections"` // of clients, quiet ones too
-	Tasks       int64 `json:"tasks"`       // at work: exchanges and what belongs to them
+	Tasks       int64 `json:"tasks"`       // at work: exchanges and what belongs to them; plain goroutines are not counted
 }
 
 // A Pool is a named set of endpoints.

@@ -20,6 +20,7 @@ func (p *Process) countProcess() {
 			return func() float64 { return of(p.engine.Stats()[id]) }
 		}
 		p.set.GaugeFunc("sluice_connections", "Connections of clients, quiet ones too.", stat(func(s loop.Stat) float64 { return float64(s.Conns) }), name)
+		p.set.GaugeFunc("sluice_loop_tasks", "Tasks at work: exchanges, and second tasks of theirs.", stat(func(s loop.Stat) float64 { return float64(s.Tasks) }), name)
 		p.set.CounterFunc("sluice_loop_turns_total", "Rounds of a loop.", stat(func(s loop.Stat) float64 { return float64(s.Turns) }), name)
 		p.set.CounterFunc("sluice_loop_panics_total", "Tasks that ended in a panic: faults of Sluice.", stat(func(s loop.Stat) float64 { return float64(s.Panics) }), name)
 		p.set.CounterFunc("sluice_loop_stalls_total", "Times that a loop was found standing still: faults of Sluice.",

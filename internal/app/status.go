@@ -31,7 +31,7 @@ func (p *Process) status() admin.Status {
 		Config: p.program.File, Draining: p.engine.Draining(),
 	}
 	for i, stat := range p.engine.Stats() {
-		s.Loops = append(s.Loops, admin.Loop{ID: i, Connections: stat.Conns})
+		s.Loops = append(s.Loops, admin.Loop{ID: i, Connections: stat.Conns, Tasks: stat.Tasks})
 	}
 	for _, address := range p.engine.Addresses() {
 		s.Listeners = append(s.Listeners, admin.Listener{Address: address})

@@ -109,6 +109,9 @@ func TestTasksAreUsedAgain(t *testing.T) {
 			l.Go(func() { _ = l.current.suspend() })
 		}
 		l.turn()
+		if got := l.Stat().Tasks; got != int64(n) {
+			t.Errorf("%d tasks are at work, not %d", got, n)
+		}
 		for _, task := range l.tasks {
 			l.schedule(task)
 		}

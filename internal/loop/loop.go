@@ -41,6 +41,7 @@ type Loop struct {
 	offloaded int
 
 	conns    atomic.Int64  // open connections that were accepted here
+	working  atomic.Int64  // tasks that are not idle, as of the end of a turn
 	panics   atomic.Int64  // tasks that ended in a panic
 	stalls   atomic.Int64  // times that the watchdog found the loop standing still
 	turns    atomic.Uint64 // for the watchdog
@@ -109,6 +110,7 @@ func (l *Loop) turn() {
 	}
 	l.timers.expire(l.now)
 	l.runDue()
+	l.working.Store(int64(len(l.tasks) - l.idleTasks))
 }
 
 // poll returns events; it waits for them if nothing else is due. It stores parked before it looks at the mail; senders do it the other way round, so one of

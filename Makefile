@@ -14,7 +14,7 @@ run: build ## build and start sluice demo: a proxy in front of small origins of 
 
 .PHONY: build
 build: ## build bin/sluice
-	go build -trimpath -o bin/sluice ./cmd/sluice
+	CGO_ENABLED=0 go build -trimpath -o bin/sluice ./cmd/sluice
 
 .PHONY: test
 test: peers check cross ## all that CI runs: installs the peers, then check and every suite (under 20 minutes)

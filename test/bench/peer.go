@@ -209,7 +209,9 @@ func findPeers(ctx context.Context, o options, dir string) ([]peer, error) {
 
 // buildSluice builds ./cmd/sluice of the working tree that we are in.
 func buildSluice(ctx context.Context, binary string) error {
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "sluice/cmd/sluice").CombinedOutput()
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "sluice/cmd/sluice")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as "make build" does
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("go build sluice/cmd/sluice: %w\n%s", err, out)
 	}

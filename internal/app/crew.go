@@ -41,12 +41,8 @@ type loops struct {
 
 func newLoops(n int, log *slog.Logger) (*loops, error) {
 	c := &loops{log: log}
-	waiting := loop.WaitNetpoller
-	if n > 1 { // docs/adr/0004-how-a-loop-waits.md
-		waiting = loop.WaitBlocking
-	}
 	for id := range n {
-		sys, err := loop.NewSystem(waiting)
+		sys, err := loop.NewSystem(loop.WaitingOf(n))
 		if err != nil {
 			return nil, err // what was opened before is left to the end of the process, which is near
 		}

@@ -122,7 +122,7 @@ func (a *acceptor) pause() {
 		a.loop.sources[a.fd] = nil
 		a.loop.sys.Unwatch(a.fd)
 	}
-	a.loop.timers.set(&a.timer, a.loop.now+acceptPause, a.loop.now)
+	a.loop.timers.set(&a.timer, a.loop.now+acceptPause)
 }
 
 // expire implements expirer: the pause is over.

@@ -84,7 +84,7 @@ func (c *conn) rest() {
 	if c.closed {
 		return
 	}
-	if c.hasInput() || passed(c.readBy, c.loop.now) || c.loop.draining.Load() {
+	if c.hasInput() || passed(c.readBy, c.loop.now) || c.loop.ending.Load() {
 		c.serve()
 		return
 	}
@@ -130,7 +130,7 @@ func (c *conn) arm() {
 		at = c.readBy
 	}
 	if at != c.timer.at {
-		c.loop.timers.set(&c.timer, at, now)
+		c.loop.timers.set(&c.timer, at)
 	}
 }
 
@@ -155,7 +155,7 @@ func (c *conn) quietError() error {
 	switch {
 	case c.loop.stopping.Load():
 		return ErrStopped
-	case c.loop.draining.Load():
+	case c.loop.ending.Load():
 		return ErrDraining
 	case passed(c.readBy, c.loop.now):
 		return os.ErrDeadlineExceeded
@@ -196,6 +196,9 @@ func (c *conn) tryRead(p []byte) (int, error) {
 
 // waitRead suspends the running task until the connection may be readable.
 func (c *conn) waitRead() error {
+	if c.loop.current.stopped {
+		return ErrStopped // another task, which has not heard of it yet, may still be the reader
+	}
 	if c.reader != nil {
 		panic("loop: two tasks read from one connection")
 	}
@@ -299,6 +302,9 @@ func (c *conn) tryWrite(a, b []byte) (n int, err error) {
 
 // waitWrite suspends the running task until there may be room to write.
 func (c *conn) waitWrite() error {
+	if c.loop.current.stopped {
+		return ErrStopped
+	}
 	if c.writer != nil {
 		panic("loop: two tasks write to one connection")
 	}

@@ -26,7 +26,8 @@ type Goroutines struct {
 	start    time.Time
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 	buffers  buf.Pool
-	draining atomic.Bool
+	draining atomic.Bool     // since Quiesce
+	ending   atomic.Bool     // since Drain: quiet connections end
 	stopping context.Context // done once Stop is called
 	stop     context.CancelFunc
 
@@ -148,12 +149,13 @@ func (g *Goroutines) Stop() {
 
 func (g *Goroutines) stopped() bool { return g.stopping.Err() != nil }
 
-// Quiesce makes Draining true, so that responses end their connections; those that are quiet stay.
+// Quiesce makes Draining true, so that responses end their connections; those that are or become quiet stay.
 func (g *Goroutines) Quiesce() { g.draining.Store(true) }
 
 // Drain makes connections between exchanges end.
 func (g *Goroutines) Drain() {
 	g.draining.Store(true)
+	g.ending.Store(true)
 	g.each(func(c *netConn) {
 		if c.quiet.Load() {
 			_ = c.Conn.SetReadDeadline(time.Unix(1, 0))
@@ -282,7 +284,7 @@ func (c *netConn) Read(p []byte) (int, error) {
 	return 0, c.why(err)
 }
 
-func (c *netConn) drains() bool { return c.quiet.Load() && c.driver.draining.Load() }
+func (c *netConn) drains() bool { return c.quiet.Load() && c.driver.ending.Load() }
 
 // lastLook takes what is there already: a drain ends connections between exchanges, but not a request that has come.
 func (c *netConn) lastLook(p []byte) (int, error) {

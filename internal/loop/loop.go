@@ -46,7 +46,8 @@ type Loop struct {
 	stalls   atomic.Int64  // times that the watchdog found the loop standing still
 	turns    atomic.Uint64 // for the watchdog
 	parked   atomic.Bool   // in Poll, or about to be: senders of mail must wake it
-	draining atomic.Bool
+	draining atomic.Bool   // since Quiesce
+	ending   atomic.Bool   // since Drain: quiet connections end
 	stopping atomic.Bool
 	stopOnce sync.Once
 	done     chan struct{} // closed when Run has ended
@@ -188,12 +189,13 @@ func (l *Loop) shut() {
 	l.sys.Shut()
 }
 
-// Quiesce makes Draining true, so that responses end their connections; those that are quiet stay. Any goroutine may call it.
+// Quiesce makes Draining true, so that responses end their connections; those that are or become quiet stay. Any goroutine may call it.
 func (l *Loop) Quiesce() { l.draining.Store(true) }
 
 // Drain makes the loop quieter: connections between exchanges end, and Draining is true for the others. Any goroutine may call it.
 func (l *Loop) Drain() {
 	l.draining.Store(true)
+	l.ending.Store(true)
 	l.Post(l.serveQuiet)
 }
 

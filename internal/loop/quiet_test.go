@@ -142,6 +142,30 @@ func TestADrainEndsQuietConnectionsAndNoOthers(t *testing.T) {
 	})
 }
 
+// Between Quiesce and Drain clients shall get to know that no further request will be answered, by the response to one more.
+func TestAfterQuiesceConnectionsBecomeQuietAsBefore(t *testing.T) {
+	each(t, func(t *testing.T, m *machine) {
+		r := &record{}
+		p := m.connect(m.accepts(quietly(r, long)))
+		if m.plain != nil {
+			m.plain.Quiesce()
+		}
+		for _, l := range m.loops {
+			l.Quiesce()
+		}
+		for _, request := range []string{"a", "b"} {
+			write(t, p, request)
+			m.until(func() bool { return r.has("read " + request) })
+		}
+		if !m.driver().Draining() || r.has(loop.ErrDraining.Error()) {
+			t.Error(m.driver().Draining(), r.all())
+		}
+		m.drain()
+		m.until(func() bool { return r.has(loop.ErrDraining.Error()) })
+		p.Close()
+	})
+}
+
 // A drain must not lose a request that has come at the same moment.
 func TestADrainServesWhatHasJustCome(t *testing.T) {
 	for range 30 {

@@ -67,7 +67,7 @@ func (s *Signal) Wait(by time.Duration) error {
 			return os.ErrDeadlineExceeded
 		}
 		if by != 0 {
-			l.timers.set(&s.timer, by, l.now)
+			l.timers.set(&s.timer, by)
 		}
 		s.waiter = l.current
 		err := s.waiter.suspend()

@@ -284,6 +284,46 @@ func TestStopAtAnyMomentLeavesNothing(t *testing.T) {
 	}
 }
 
+// A task that is stopped first goes on to the end of its work, while another one that is stopped after it still stands as the connection's reader.
+func TestStopEndsTwoTasksOfOneConnection(t *testing.T) {
+	w := looptest.New(1)
+	var log logText
+	sys := w.System()
+	l := loop.New(0, sys, w, log.logger())
+	sys.Start(l.Run)
+	g := &loop.Group{Loops: []*loop.Loop{l}}
+	var first, second error
+	end := g.Listen(w.Listen("10.0.0.2:1"), &loop.Accept{
+		Handler: func(c loop.Conn) loop.Handler {
+			return handler(func() {
+				b := make([]byte, 1)
+				_, _ = c.Read(b)
+				c.Quiet(false)
+				d := c.Driver()
+				d.Go(func() { _, second = c.Read(make([]byte, 1)) })
+				_ = d.NewSignal().Wait(0)
+				_, first = c.Read(b)
+				c.Close()
+			})
+		},
+		Paused: func(error) {},
+	})
+	c, err := w.Dial("10.0.0.2:1")
+	if err == nil {
+		_, err = c.Write([]byte("x"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Sleep(time.Second)
+	w.Outside(l.Stop)
+	w.Outside(end)
+	if !errors.Is(first, loop.ErrStopped) || !errors.Is(second, loop.ErrStopped) || log.String() != "" {
+		t.Error(first, second, log.String())
+	}
+	c.Close()
+}
+
 func TestWithoutDescriptorsAcceptingWaits(t *testing.T) {
 	eachSim(t, func(t *testing.T, m *machine) {
 		paused := &record{}

@@ -16,6 +16,14 @@ const (
 	WaitBlocking
 )
 
+// WaitingOf is how each of that many loops of one process should wait.
+func WaitingOf(loops int) Waiting {
+	if loops > 1 {
+		return WaitBlocking
+	}
+	return WaitNetpoller
+}
+
 // pollEvents is how many events one Poll takes at most.
 const pollEvents = 256
 

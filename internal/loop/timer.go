@@ -27,16 +27,14 @@ type expirer interface{ expire(now time.Duration) }
 type wheel struct {
 	slots [wheelSlots]*timer
 	used  [wheelSlots / 64]uint64 // bit set: the slot is not empty
-	tick  int64                   // the last tick that expire has dealt with
+	tick  int64                   // the last tick that expire has dealt with, or deals with; it alone moves it
 	count int
 }
 
-// set puts t so that it comes at the instant at, or moves it there.
-func (w *wheel) set(t *timer, at, now time.Duration) {
+// set puts t so that it comes at the instant at, or moves it there. It never turns the wheel, and never uses the slot of the present tick: expire calls it while it
+// empties that one.
+func (w *wheel) set(t *timer, at time.Duration) {
 	w.clear(t)
-	if w.count == 0 { // an empty wheel was not turned
-		w.tick = max(w.tick, int64(now/wheelTick)-1)
-	}
 	tick := int64((at + wheelTick - 1) / wheelTick)
 	tick = min(max(tick, w.tick+1), w.tick+wheelSlots-1)
 	t.slot = int(tick % wheelSlots)
@@ -80,11 +78,11 @@ func (w *wheel) expire(now time.Duration) {
 	}
 	w.tick = max(w.tick, last-wheelSlots)
 	for w.tick < last {
-		w.tick++ // first, so that set never puts a timer back into the slot that is being emptied
+		w.tick++
 		slot := w.tick % wheelSlots
 		for t := w.slots[slot]; t != nil; t = w.slots[slot] {
 			if t.at > now { // it waited in the last slot
-				w.set(t, t.at, now)
+				w.set(t, t.at)
 				continue
 			}
 			w.clear(t)

@@ -15,12 +15,12 @@ func BenchmarkSetTimer(b *testing.B) {
 	others := make([]timer, 1000)
 	for i := range others {
 		others[i].owner = nothing{}
-		w.set(&others[i], time.Duration(1+i)*13*time.Millisecond+time.Second, time.Second)
+		w.set(&others[i], time.Duration(1+i)*13*time.Millisecond+time.Second)
 	}
 	t := &timer{owner: nothing{}}
 	b.ReportAllocs()
 	for i := range b.N {
-		w.set(t, time.Duration(1+i%1000)*17*time.Millisecond+time.Second, time.Second)
+		w.set(t, time.Duration(1+i%1000)*17*time.Millisecond+time.Second)
 	}
 }
 
@@ -28,7 +28,7 @@ func BenchmarkSetTimer(b *testing.B) {
 func BenchmarkExpireNothing(b *testing.B) {
 	w := &wheel{}
 	t := &timer{owner: nothing{}}
-	w.set(t, time.Hour, time.Second)
+	w.set(t, time.Hour)
 	now := time.Second
 	b.ReportAllocs()
 	for range b.N {
@@ -45,7 +45,7 @@ func BenchmarkExpire(b *testing.B) {
 	now := time.Second
 	b.ReportAllocs()
 	for range b.N {
-		w.set(t, now+wheelTick, now)
+		w.set(t, now+wheelTick)
 		now += 2 * wheelTick
 		w.expire(now)
 	}

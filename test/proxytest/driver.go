@@ -47,7 +47,7 @@ func (d Driver) start(n *network, log *slog.Logger) (engine, error) {
 	}
 	e := &loops{}
 	for id := range d.Loops {
-		sys, err := loop.NewSystem(loop.WaitNetpoller)
+		sys, err := loop.NewSystem(loop.WaitingOf(d.Loops))
 		if err != nil {
 			return nil, err
 		}

@@ -55,8 +55,9 @@ fuzz: ## every fuzz target in turn, for T=30s each
 	@go run ./test/run fuzz -t $(T)
 
 .PHONY: sim
-sim: ## the engine on a simulated network and clock, by many seeds
-	go test -count 1 -v -run Simulation ./internal/loop
+sim: ## the engine and the whole proxy on a simulated network and clock, by many seeds; SEED=n runs that one alone and tells what happens
+	$(if $(SEED),,go test -count 1 -v -run Simulation ./internal/loop)
+	go test -count 1 -v -timeout 1h -run SimulationServes ./test/sim $(if $(SEED),-seed $(SEED),-seeds $(or $(SEEDS),20000))
 
 .PHONY: interop
 interop: peers ## real peers: nginx, HAProxy and Python as origins or in front, curl as client

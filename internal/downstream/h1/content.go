@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -28,7 +29,8 @@ type content struct {
 	waited   time.Duration // time spent in waits since rateBytes was zero
 	rate     int64         // bytes since then
 	since    time.Duration // when the present wait began
-	exempt   atomic.Bool   // no minimum rate: the exchange is full duplex, or the client waits for 100 (Continue)
+	held     atomic.Bool   // the client waits for 100 (Continue), and nothing has come: no minimum rate
+	duplex   atomic.Bool   // the response has begun before the request has ended: no minimum rate
 	stopped  atomic.Bool
 }
 
@@ -44,7 +46,8 @@ func (b *content) begin(c *conn, a *active, set *Settings) {
 	b.from, b.to = 0, 0
 	b.ended.Store(b.framing.Kind == wire.FramedLength && b.left == 0)
 	b.waited, b.rate = 0, 0
-	b.exempt.Store(a.head.ExpectContinue)
+	b.held.Store(a.head.ExpectContinue && c.from == c.to)
+	b.duplex.Store(false)
 	b.stopped.Store(false)
 	b.restart()
 }
@@ -176,9 +179,15 @@ func (b *content) fill() *exchange.Error {
 
 // await waits for bytes.
 func (b *content) await() *exchange.Error {
+	exempt := b.exempt()
 	b.began()
 	err := b.conn.raw.Await()
-	b.waited += b.conn.raw.Driver().Now() - b.since
+	if errors.Is(err, loop.ErrStopped) {
+		return b.broken(err) // the other task may have ended first, and the exchange with it
+	}
+	if !exempt { // else the client did not owe us anything, at first
+		b.waited += b.conn.raw.Driver().Now() - b.since
+	}
 	if err != nil {
 		return b.broken(err)
 	}
@@ -190,7 +199,7 @@ func (b *content) await() *exchange.Error {
 func (b *content) began() {
 	b.since = b.conn.raw.Driver().Now()
 	by := time.Duration(0)
-	if b.limits.MinRate > 0 && !b.exempt.Load() {
+	if b.limits.MinRate > 0 && !b.exempt() {
 		by = b.since + max(b.limits.MinRateAfter-b.waited, 1)
 	}
 	by = b.x.By(by)
@@ -200,8 +209,12 @@ func (b *content) began() {
 	b.conn.raw.ReadBy(by)
 }
 
+// exempt reports whether the client owes us nothing at the moment.
+func (b *content) exempt() bool { return b.held.Load() || b.duplex.Load() }
+
 // received counts bytes towards the minimum rate.
 func (b *content) received(n int64) {
+	b.held.Store(false)
 	b.rate += n
 	if b.rate >= int64(b.limits.MinRateAfter.Seconds()*float64(b.limits.MinRate)) {
 		b.rate, b.waited = 0, 0
@@ -220,6 +233,9 @@ func (b *content) Rest() (loop.Conn, int64) {
 
 // Moved implements exchange.Spliced. Time of waiting for the origin to take the bytes counts here, too: it is short, or the origin's own timeout strikes.
 func (b *content) Moved(n int64, err error) error {
+	if errors.Is(err, loop.ErrStopped) {
+		return b.broken(err) // as in await
+	}
 	b.waited += b.conn.raw.Driver().Now() - b.since
 	b.received(n)
 	b.left -= n
@@ -243,21 +259,29 @@ func (b *content) broken(err error) *exchange.Error {
 			e.Limit = b.x.Reached("limits.min_rate")
 		}
 	}
+	if errors.Is(err, loop.ErrStopped) {
+		e.Source, e.Kind, e.Status = exchange.Internal, exchange.KindProxyInternalError, 0
+	}
 	if err == io.EOF {
 		e.Err = io.ErrUnexpectedEOF
 	}
 	return e
 }
 
-// Continued tells that the client was told to send: from now on it must.
-func (b *content) Continued() { b.exempt.Store(false) }
+// Continued tells that the client was told to send: from now on it must, and a wait that is under way has an end.
+func (b *content) Continued() {
+	b.held.Store(false)
+	if !b.duplex.Load() && b.limits.MinRate > 0 && !b.ended.Load() && !b.stopped.Load() {
+		b.conn.raw.ReadBy(b.x.By(b.conn.raw.Driver().Now() + b.limits.MinRateAfter))
+	}
+}
 
 // FullDuplex lifts the minimum rate: the response has begun before the request has ended.
 func (b *content) FullDuplex() {
 	if b.ended.Load() {
 		return
 	}
-	b.exempt.Store(true)
+	b.duplex.Store(true)
 	b.conn.raw.ReadBy(0)
 }
 

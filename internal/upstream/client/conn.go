@@ -198,7 +198,7 @@ func (c *conn) receive() *exchange.Error {
 				Source: exchange.Upstream, Kind: exchange.KindHTTPProtocolError, Status: 502, Op: "read response head: too many interim responses",
 			}
 		}
-		c.raw.ReadBy(c.responseBy())
+		c.expectHead()
 		if failed := c.pump.failure(); failed != nil {
 			return failed // its own ReadBy may have come before ours
 		}
@@ -212,6 +212,9 @@ func (c *conn) receive() *exchange.Error {
 		c.rules.Interim(c.x, &r.Fields)
 		if err := c.x.Sender().SendInterim(c.head.Status, &r.Fields); err != nil {
 			return asError(err, "send interim response")
+		}
+		if c.head.Status == 100 {
+			c.pump.held.Store(false)
 		}
 	}
 	c.hasHead = true
@@ -231,9 +234,19 @@ func (c *conn) receive() *exchange.Error {
 	return nil
 }
 
-// responseBy is when the response's head must be whole. While the request is still being sent only the exchange's deadline holds: the pump has its own.
-func (c *conn) responseBy() time.Duration {
-	if !c.pump.finished() {
+// expectHead sets until when the next head must be whole.
+func (c *conn) expectHead() {
+	held := c.pump.held.Load()
+	c.raw.ReadBy(c.responseBy(held))
+	if held && !c.pump.held.Load() { // meanwhile the client has begun to send
+		c.raw.ReadBy(c.responseBy(false))
+	}
+}
+
+// responseBy is when the response's head must be whole. While the request is still being sent only the exchange's deadline holds: the pump has its own. But if
+// the client holds its content back, it is the origin that all wait for.
+func (c *conn) responseBy(held bool) time.Duration {
+	if !held && !c.pump.finished() {
 		return c.x.Deadline
 	}
 	return c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response))

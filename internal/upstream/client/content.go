@@ -129,7 +129,7 @@ func (b *content) fill() error {
 	if err == nil {
 		return nil
 	}
-	if err == io.EOF && b.framing.Kind == wire.FramedClose {
+	if err == io.EOF && b.framing.Kind == wire.FramedClose && !c.pump.cut.Load() { // a reset is told once: if the pump has heard it, this end is none
 		b.ended = true
 		return nil
 	}

@@ -25,6 +25,7 @@ type pump struct {
 	active  bool        // the task was started and has not been joined
 	none    bool        // there is no content
 	whole   bool        // all of the content went with the head; it is consumed when the response begins
+	held    atomic.Bool // the client waits for 100 (Continue), and nothing of the content has come
 	begun   atomic.Bool // the response has: from now on it goes on also if the request fails
 	last    atomic.Bool // the last bytes are being written, or have been
 	ended   atomic.Bool
@@ -42,7 +43,7 @@ func (p *pump) begin(f wire.Framing) {
 	p.left = f.Length
 	p.none = p.source == nil
 	if p.none {
-		return // nobody looks at the rest
+		return // the rest is as a request that ended in order left it, or there would be no other on this connection
 	}
 	p.begun.Store(false)
 	p.last.Store(false)
@@ -71,6 +72,7 @@ func (p *pump) start(skip int) {
 		p.done = d.NewSignal()
 	}
 	p.skip, p.taken, p.active = skip, true, true
+	p.held.Store(p.conn.x.Request.ExpectContinue && skip == 0)
 	d.Go(p.task)
 }
 
@@ -104,6 +106,9 @@ func (p *pump) send() *exchange.Error {
 		}
 		if err != nil {
 			return asError(err, "read request content")
+		}
+		if p.held.Swap(false) && !p.begun.Load() {
+			c.raw.ReadBy(c.x.Deadline) // the client has not waited: now the origin may take its time
 		}
 		if p.left -= int64(len(piece)); p.left == 0 && p.framing.Kind == wire.FramedLength {
 			p.last.Store(true)
@@ -180,7 +185,7 @@ func (p *pump) expect() {
 func (p *pump) unsent(err error) *exchange.Error {
 	c := p.conn
 	p.cut.Store(true)
-	if loop.IsTimeout(err) {
+	if loop.IsTimeout(err) || errors.Is(err, loop.ErrStopped) { // when the loop stops, the other task may have ended the exchange already
 		return c.failed("send request content", "limits.send_timeout", err, exchange.RetryNo)
 	}
 	p.expect()

@@ -18,6 +18,7 @@ type Stream struct {
 	active  atomic.Int64 // instant of the last byte in either direction of the tunnel
 	other   *Stream
 	stopped atomic.Bool
+	end     func() // closes the connection; nil: its Close does
 }
 
 // NewStream makes c an end of a tunnel. rest, borrowed until it has been read, is what comes before the bytes of c. idle bounds how long the tunnel may be
@@ -29,6 +30,9 @@ func NewStream(c Conn, rest []byte, idle time.Duration) *Stream {
 	c.WriteBy(0)
 	return s
 }
+
+// EndWith has Close call end, which closes the connection and what hangs on it.
+func (s *Stream) EndWith(end func()) { s.end = end }
 
 func (s *Stream) touch() { s.active.Store(int64(s.Driver().Now())) }
 
@@ -109,5 +113,9 @@ func (s *Stream) Stop() {
 // Close ends both directions. The task that reads must have ended.
 func (s *Stream) Close() error {
 	s.giveBack()
+	if s.end != nil {
+		s.end()
+		return nil
+	}
 	return s.Conn.Close()
 }

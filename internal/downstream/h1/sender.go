@@ -271,20 +271,12 @@ func (s *sender) Upgrade(r *exchange.Response) (exchange.Stream, error) {
 	c := s.conn
 	s.done, s.broken, s.upgraded = true, false, true
 	c.closed = true // for us; the stream closes it
-	return loop.NewStream(&tunnelEnd{c.raw, c}, c.block[c.from:c.to], s.settings.TunnelIdle), nil
-}
-
-// A tunnelEnd is the connection of a tunnel: when it is closed, so is our part.
-type tunnelEnd struct {
-	loop.Conn
-	conn *conn
-}
-
-// Close implements loop.Conn.
-func (t *tunnelEnd) Close() error {
-	t.conn.closed = false
-	t.conn.close()
-	return nil
+	stream := loop.NewStream(c.raw, c.block[c.from:c.to], s.settings.TunnelIdle)
+	stream.EndWith(func() {
+		c.closed = false
+		c.close()
+	})
+	return stream, nil
 }
 
 // Abort implements exchange.Sender.

@@ -298,25 +298,15 @@ func (c *conn) upgrade() *exchange.Error {
 		return &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindHTTPUpgradeFailed, Op: "read response head: 101 that was not asked for"}
 	}
 	c.raw.Watch(nil)
-	r.Tunnel = loop.NewStream(&tunnelEnd{c.raw, c}, c.block[c.from:c.to], c.settings.TunnelIdle)
+	s := loop.NewStream(c.raw, c.block[c.from:c.to], c.settings.TunnelIdle)
+	s.EndWith(c.close)
+	r.Tunnel = s
 	return nil
 }
 
 // upgradeFits reports whether the origin switched to a protocol that was offered.
 func upgradeFits(offered, chosen []byte) bool {
 	return len(chosen) > 0 && exchange.ListHasToken(offered, string(chosen))
-}
-
-// A tunnelEnd is the connection of a tunnel: closing it closes ours.
-type tunnelEnd struct {
-	loop.Conn
-	conn *conn
-}
-
-// Close implements loop.Conn.
-func (t *tunnelEnd) Close() error {
-	t.conn.close()
-	return nil
 }
 
 // failed makes an error of the exchange from one of the connection. limit is what a timeout has reached, if it was not the exchange's own.

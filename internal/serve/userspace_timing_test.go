@@ -27,6 +27,7 @@ type memory struct {
 	ready    []loop.Event // for the next Poll
 	request  []byte
 	response []byte
+	message  []byte   // what goes through the tunnel once the response has come; nil: there is no tunnel
 	budget   int      // requests that may still be sent
 	waiting  []int    // clients that would send one
 	grant    chan int // more budget; closed at the end
@@ -36,6 +37,7 @@ type memory struct {
 type memorySocket struct {
 	tag    uint32
 	client bool
+	tunnel bool
 	input  []byte
 }
 
@@ -49,7 +51,12 @@ func (m *memory) ask(fd int) {
 		return
 	}
 	m.budget--
-	m.sockets[fd].input = m.request
+	s := &m.sockets[fd]
+	s.input = m.request
+	if s.tunnel {
+		s.input = m.message
+	}
+	s.tunnel = m.message != nil
 	m.event(fd, loop.In|loop.Out)
 }
 
@@ -104,7 +111,12 @@ func (m *memory) Send(fd int, p []byte) (int, syscall.Errno) {
 	if m.sockets[fd].client {
 		m.ask(fd)
 	} else {
-		m.sockets[fd].input = m.response
+		s := &m.sockets[fd]
+		s.input = m.response
+		if s.tunnel {
+			s.input = m.message
+		}
+		s.tunnel = m.message != nil
 		m.event(fd, loop.In|loop.Out)
 	}
 	return len(p), 0
@@ -139,38 +151,54 @@ func (m *memory) Shutdown(int)                              {}
 func (m *memory) Close(int, bool)                           {}
 func (m *memory) Shut()                                     {}
 
+const (
+	upgradeRequest  = "GET /echo HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+	upgradeResponse = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+)
+
 // BenchmarkUserSpace is what an exchange costs in the proxy itself, without any system call. With a thousand connections the processor's caches hold little
 // of what an exchange comes back to.
 func BenchmarkUserSpace(b *testing.B) {
+	response := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n%01024d", 0)
 	for _, clients := range []int{1, 64, 1000} {
 		b.Run(fmt.Sprint("clients=", clients), func(b *testing.B) {
-			d := &config.Decoder{Features: build.Features()}
-			cfg := config.Load(d, config.Text("test", `sites: { "http://:80": { to: "192.0.2.1:80" } }`), "test")
-			snap := build.Build(d, cfg, nil, build.Env{Loops: 1})
-			if d.Failed() {
-				b.Fatal(d.Diagnostics)
-			}
-			var current snapshot.Current
-			current.Store(snap)
-			m := &memory{
-				clients: clients, sockets: make([]memorySocket, 1, 1+2*clients), grant: make(chan int), idle: make(chan struct{}),
-				request: []byte(getRequest), response: fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n%01024d", 0),
-			}
-			l := loop.New(0, m, loop.SystemClock{}, slog.New(slog.DiscardHandler))
-			server := h1.NewServer(&serve.Server{Current: &current}, func() *h1.Settings { return snap.H1 }, 1)
-			group := loop.Group{Loops: []*loop.Loop{l}}
-			group.Listen(listenerFd, &loop.Accept{Handler: func(c loop.Conn) loop.Handler { return server.Handler(c, ":80", nil) }, Paused: func(err error) { b.Error(err) }})
-			go l.Run()
-			<-m.idle
-			m.grant <- 10 * clients // connections to the origin, and warm pools
-			<-m.idle
-			b.ReportAllocs()
-			b.ResetTimer()
-			m.grant <- b.N
-			<-m.idle
-			b.StopTimer()
-			go l.Stop()
-			m.grant <- -1
+			benchmarkMemory(b, &memory{clients: clients, request: []byte(getRequest), response: response})
 		})
 	}
+}
+
+// BenchmarkUserSpaceTunnel is what a message and its echo cost.
+func BenchmarkUserSpaceTunnel(b *testing.B) {
+	benchmarkMemory(b, &memory{clients: 64, request: []byte(upgradeRequest), response: []byte(upgradeResponse), message: make([]byte, 100)})
+}
+
+// benchmarkMemory has the clients of m send b.N requests or messages in all.
+func benchmarkMemory(b *testing.B, m *memory) {
+	d := &config.Decoder{Features: build.Features()}
+	cfg := config.Load(d, config.Text("test", `sites: { "http://:80": { to: "192.0.2.1:80" } }`), "test")
+	snap := build.Build(d, cfg, nil, build.Env{Loops: 1})
+	if d.Failed() {
+		b.Fatal(d.Diagnostics)
+	}
+	var current snapshot.Current
+	current.Store(snap)
+	clients := m.clients
+	m.sockets, m.grant, m.idle = make([]memorySocket, 1, 1+2*clients), make(chan int), make(chan struct{})
+	l := loop.New(0, m, loop.SystemClock{}, slog.New(slog.DiscardHandler))
+	server := h1.NewServer(&serve.Server{Current: &current}, func() *h1.Settings { return snap.H1 }, 1)
+	group := loop.Group{Loops: []*loop.Loop{l}}
+	group.Listen(listenerFd, &loop.Accept{
+		Handler: func(c loop.Conn) loop.Handler { return server.Handler(c, ":80", nil) }, Paused: func(err error) { b.Error(err) },
+	})
+	go l.Run()
+	<-m.idle
+	m.grant <- 10 * clients // connections to the origin, and warm pools
+	<-m.idle
+	b.ReportAllocs()
+	b.ResetTimer()
+	m.grant <- b.N
+	<-m.idle
+	b.StopTimer()
+	go l.Stop()
+	m.grant <- -1
 }

@@ -75,7 +75,7 @@ type MinRate struct {
 func (l *Limits) Defaults() {
 	*l = Limits{
 		Head: 64 << 10, Field: 16 << 10, Fields: 128, Target: 16 << 10, Trailers: 16 << 10, ChunkExtensions: 16 << 10,
-		ResponseHead: 64 << 10, ResponseFields: 256, Linger: 1 << 20,
+		ResponseHead: 64 << 10, ResponseFields: 256, Linger: 64 << 20,
 		HeadTimeout:   Duration(10 * time.Second),
 		IdleTimeout:   Duration(75 * time.Second),
 		SendTimeout:   Duration(60 * time.Second),

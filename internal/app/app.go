@@ -118,6 +118,9 @@ func Start(program Program) (*Process, error) {
 // openLocked makes all services, which do nothing yet, and applies the first config. The caller must hold p.mu.
 func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) {
 	drivers := driversOf(p.program.Driver, cfg)
+	if p.program.Driver == Native {
+		makePlaces(drivers)
+	}
 	p.set = metric.NewSet(drivers)
 	_ = p.output.use("stderr")
 	p.log = errlog.New(&p.output, false, slog.LevelInfo, p.set)
@@ -146,19 +149,21 @@ func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) 
 // processors is how many the process may use.
 var processors = runtime.GOMAXPROCS(0)
 
-// driversOf is how many drivers there will be: as many loops as processors, unless the config says otherwise. Several loops get one more place in Go's scheduler
-// than there are loops, for all that is no loop: docs/adr/0004-how-a-loop-waits.md.
+// driversOf is how many drivers there will be: as many loops as processors, unless the config says otherwise.
 func driversOf(d Driver, cfg *config.Config) int {
 	if d == Goroutines {
 		return 1
 	}
-	n := cmp.Or(cfg.Limits.Loops, processors)
-	places := n
-	if n > 1 {
-		places++
+	return cmp.Or(cfg.Limits.Loops, processors)
+}
+
+// makePlaces gives that many drivers their places in Go's scheduler. Several loops get one more than there are loops, for all that is no loop:
+// docs/adr/0004-how-a-loop-waits.md.
+func makePlaces(drivers int) {
+	if drivers > 1 {
+		drivers++
 	}
-	runtime.GOMAXPROCS(places)
-	return n
+	runtime.GOMAXPROCS(drivers)
 }
 
 func lookUp(ctx context.Context, name string) ([]netip.Addr, error) {

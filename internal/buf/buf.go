@@ -70,11 +70,11 @@ func (p *Pool) Put(b []byte) {
 		return
 	}
 	p.lock()
+	defer p.unlock()
 	onPut(b, p.free[c])
 	if len(p.free[c])*classes[c] < keepBytes {
 		p.free[c] = append(p.free[c], b)
 	}
-	p.unlock()
 }
 
 func class(n int) int {

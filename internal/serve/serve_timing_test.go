@@ -52,22 +52,27 @@ func answer(t testing.TB, response string) net.Addr {
 	return ln.Addr()
 }
 
-// proxy runs one loop in front of an origin and returns a connection to it.
-func proxy(t testing.TB, origin net.Addr) net.Conn {
+// newServer returns the server of one loop with a site that forwards everything to an address.
+func newServer(t testing.TB, to string) *h1.Server {
 	d := &config.Decoder{Features: build.Features()}
-	cfg := config.Load(d, config.Text("test", `sites: { "http://:80": { to: "`+origin.String()+`" } }`), "test")
+	cfg := config.Load(d, config.Text("test", `sites: { "http://:80": { to: "`+to+`" } }`), "test")
 	snap := build.Build(d, cfg, nil, build.Env{Loops: 1})
 	if d.Failed() {
 		t.Fatal(d.Diagnostics)
 	}
 	var current snapshot.Current
 	current.Store(snap)
+	return h1.NewServer(&serve.Server{Current: &current}, func() *h1.Settings { return snap.H1 }, 1)
+}
+
+// proxy runs one loop in front of an origin and returns a connection to it.
+func proxy(t testing.TB, origin net.Addr) net.Conn {
 	sys, err := loop.NewSystem(loop.WaitNetpoller)
 	if err != nil {
 		t.Skip(err)
 	}
 	l := loop.New(0, sys, loop.SystemClock{}, slog.New(slog.DiscardHandler))
-	server := h1.NewServer(&serve.Server{Current: &current}, func() *h1.Settings { return snap.H1 }, 1)
+	server := newServer(t, origin.String())
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

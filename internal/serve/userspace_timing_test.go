@@ -8,12 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/internal/build"
-	"sluice/internal/config"
-	"sluice/internal/downstream/h1"
 	"sluice/internal/loop"
-	"sluice/internal/serve"
-	"sluice/internal/snapshot"
 )
 
 // listenerFd is the only listening socket of a memory; connections have the descriptors after it.
@@ -51,8 +46,13 @@ func (m *memory) ask(fd int) {
 		return
 	}
 	m.budget--
+	m.arrive(fd, m.request)
+}
+
+// arrive has a socket receive its first input, or, once that has made it a tunnel, a message.
+func (m *memory) arrive(fd int, first []byte) {
 	s := &m.sockets[fd]
-	s.input = m.request
+	s.input = first
 	if s.tunnel {
 		s.input = m.message
 	}
@@ -111,13 +111,7 @@ func (m *memory) Send(fd int, p []byte) (int, syscall.Errno) {
 	if m.sockets[fd].client {
 		m.ask(fd)
 	} else {
-		s := &m.sockets[fd]
-		s.input = m.response
-		if s.tunnel {
-			s.input = m.message
-		}
-		s.tunnel = m.message != nil
-		m.event(fd, loop.In|loop.Out)
+		m.arrive(fd, m.response)
 	}
 	return len(p), 0
 }
@@ -174,18 +168,10 @@ func BenchmarkUserSpaceTunnel(b *testing.B) {
 
 // benchmarkMemory has the clients of m send b.N requests or messages in all.
 func benchmarkMemory(b *testing.B, m *memory) {
-	d := &config.Decoder{Features: build.Features()}
-	cfg := config.Load(d, config.Text("test", `sites: { "http://:80": { to: "192.0.2.1:80" } }`), "test")
-	snap := build.Build(d, cfg, nil, build.Env{Loops: 1})
-	if d.Failed() {
-		b.Fatal(d.Diagnostics)
-	}
-	var current snapshot.Current
-	current.Store(snap)
 	clients := m.clients
 	m.sockets, m.grant, m.idle = make([]memorySocket, 1, 1+2*clients), make(chan int), make(chan struct{})
 	l := loop.New(0, m, loop.SystemClock{}, slog.New(slog.DiscardHandler))
-	server := h1.NewServer(&serve.Server{Current: &current}, func() *h1.Settings { return snap.H1 }, 1)
+	server := newServer(b, "192.0.2.1:80")
 	group := loop.Group{Loops: []*loop.Loop{l}}
 	group.Listen(listenerFd, &loop.Accept{
 		Handler: func(c loop.Conn) loop.Handler { return server.Handler(c, ":80", nil) }, Paused: func(err error) { b.Error(err) },

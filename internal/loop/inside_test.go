@@ -230,6 +230,27 @@ func TestMailThatWasAcceptedIsDeliveredAtTheEnd(t *testing.T) {
 
 // Wake comes before the deadline of the park is set, which undoes the one of Wake.
 func TestAWakeEndsTheNextPollToo(t *testing.T) {
+	eachWaiting(t, func(t *testing.T, sys System) {
+		defer sys.Shut()
+		events := make([]Event, 10)
+		for range 3 {
+			for _, timeout := range []time.Duration{-1, time.Hour, 2 * time.Hour, time.Hour} {
+				sys.Wake()
+				sys.Poll(events, timeout) // for ever, if the Wake was lost
+			}
+			began := time.Now()
+			for range 10 { // it may return early now and then
+				sys.Poll(events, 10*time.Millisecond)
+			}
+			if took := time.Since(began); took < 30*time.Millisecond {
+				t.Error("it did not wait: ", took)
+			}
+		}
+	})
+}
+
+// eachWaiting runs a test for each way in which a loop may wait.
+func eachWaiting(t *testing.T, test func(t *testing.T, sys System)) {
 	if runtime.GOOS != "linux" {
 		t.Skip("there are no loops here")
 	}
@@ -239,100 +260,68 @@ func TestAWakeEndsTheNextPollToo(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer sys.Shut()
-			events := make([]Event, 10)
-			for range 3 {
-				for _, timeout := range []time.Duration{-1, time.Hour, 2 * time.Hour, time.Hour} {
-					sys.Wake()
-					sys.Poll(events, timeout) // for ever, if the Wake was lost
-				}
-				began := time.Now()
-				for range 10 { // it may return early now and then
-					sys.Poll(events, 10*time.Millisecond)
-				}
-				if took := time.Since(began); took < 30*time.Millisecond {
-					t.Error("it did not wait: ", took)
-				}
-			}
+			test(t, sys)
 		})
 	}
 }
 
 // Letters from many goroutines, while the loop parks and wakes: each is delivered, and soon.
 func TestNoLetterIsLost(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("there are no loops here")
-	}
-	for name, w := range map[string]Waiting{"netpoller": WaitNetpoller, "blocking": WaitBlocking} {
-		t.Run(name, func(t *testing.T) {
-			sys, err := NewSystem(w)
-			if err != nil {
-				t.Fatal(err)
-			}
-			l := New(0, sys, SystemClock{}, slog.Default())
-			go l.Run()
-			defer l.Stop()
-			l.Post(func() { // deadlines near and far, so that parking sets them and moves them
-				l.Go(func() {
-					s := l.NewSignal()
-					for i := 0; s.Wait(l.Now()+time.Duration(1+i%7)*3*time.Millisecond) != ErrStopped; i++ {
-					}
-				})
+	eachWaiting(t, func(t *testing.T, sys System) {
+		l := New(0, sys, SystemClock{}, slog.Default())
+		go l.Run()
+		defer l.Stop()
+		l.Post(func() { // deadlines near and far, so that parking sets them and moves them
+			l.Go(func() {
+				s := l.NewSignal()
+				for i := 0; s.Wait(l.Now()+time.Duration(1+i%7)*3*time.Millisecond) != ErrStopped; i++ {
+				}
 			})
-			var senders sync.WaitGroup
-			var worst atomic.Int64
-			for range 8 {
-				senders.Go(func() {
-					back := make(chan struct{})
-					for range 2000 {
-						sent := time.Now()
-						l.Post(func() { back <- struct{}{} })
-						<-back
-						if took := int64(time.Since(sent)); took > worst.Load() {
-							worst.Store(took)
-						}
-					}
-				})
-			}
-			senders.Wait()
-			if took := time.Duration(worst.Load()); took > 2*time.Second { // a lost one would wait for another letter or for ever
-				t.Error("a letter took ", took)
-			}
 		})
-	}
+		var senders sync.WaitGroup
+		var worst atomic.Int64
+		for range 8 {
+			senders.Go(func() {
+				back := make(chan struct{})
+				for range 2000 {
+					sent := time.Now()
+					l.Post(func() { back <- struct{}{} })
+					<-back
+					if took := int64(time.Since(sent)); took > worst.Load() {
+						worst.Store(took)
+					}
+				}
+			})
+		}
+		senders.Wait()
+		if took := time.Duration(worst.Load()); took > 2*time.Second { // a lost one would wait for another letter or for ever
+			t.Error("a letter took ", took)
+		}
+	})
 }
 
 func TestOneLetterAloneWakesTheLoop(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("there are no loops here")
-	}
-	for name, w := range map[string]Waiting{"netpoller": WaitNetpoller, "blocking": WaitBlocking} {
-		t.Run(name, func(t *testing.T) {
-			sys, err := NewSystem(w)
-			if err != nil {
-				t.Fatal(err)
+	eachWaiting(t, func(t *testing.T, sys System) {
+		l := New(0, sys, SystemClock{}, slog.Default())
+		go l.Run()
+		defer l.Stop()
+		back := make(chan struct{})
+		for i := range 3000 {
+			for !l.parked.Load() {
+				runtime.Gosched()
 			}
-			l := New(0, sys, SystemClock{}, slog.Default())
-			go l.Run()
-			defer l.Stop()
-			back := make(chan struct{})
-			for i := range 3000 {
-				for !l.parked.Load() {
-					runtime.Gosched()
-				}
-				if i%3 == 0 { // let it sleep
-					<-time.After(time.Duration(i%5) * 10 * time.Microsecond)
-				}
-				l.Post(func() { close(back) })
-				select {
-				case <-back:
-				case <-time.After(10 * time.Second):
-					t.Fatal("the loop sleeps on, letter ", i)
-				}
-				back = make(chan struct{})
+			if i%3 == 0 { // let it sleep
+				<-time.After(time.Duration(i%5) * 10 * time.Microsecond)
 			}
-		})
-	}
+			l.Post(func() { close(back) })
+			select {
+			case <-back:
+			case <-time.After(10 * time.Second):
+				t.Fatal("the loop sleeps on, letter ", i)
+			}
+			back = make(chan struct{})
+		}
+	})
 }
 
 // A quiet text is what a logger wrote, for many goroutines.

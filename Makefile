@@ -78,7 +78,7 @@ bench-compare: ## Go benchmarks of this tree against those of BASE=main, by benc
 
 .PHONY: pgo
 pgo: ## renew cmd/sluice/default.pgo, the profile of forwarding that the compiler optimises by
-	go test -run - -bench UserSpace/clients=64 -benchtime 3000000x -cpuprofile cmd/sluice/default.pgo -o /dev/null ./internal/serve
+	go test -run - -bench 'UserSpace/^(clients|tunnels)=64$$' -benchtime 3000000x -cpuprofile cmd/sluice/default.pgo -o /dev/null ./internal/serve
 
 .PHONY: cover
 cover: ## coverage of internal by all tests: cover.html

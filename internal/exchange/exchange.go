@@ -86,21 +86,13 @@ type Sender interface {
 	Abort(err *Error)
 }
 
-// A Stream is one end of a tunnel: bytes both ways, each way ending by itself.
-//
-//style:allow interface-size a tunnel's end is one thing, and who joins two of them needs all of it
+// A Stream is one end of a tunnel. Who gets one closes it.
 type Stream interface {
-	// Next returns the next bytes, borrowed until the call after it; io.EOF at the end of this direction.
-	Next() ([]byte, error)
-	Write(p []byte) (int, error)
-	// CloseWrite ends our direction; the other one goes on.
-	CloseWrite() error
+	loop.End
 	// Reset breaks both directions off, so that the peer can see that something is missing. Close must follow.
 	Reset()
 	// Close ends both directions and gives the connection up.
 	Close() error
-	// Stop makes Next and Write, waiting in another task, return an error soon.
-	Stop()
 }
 
 // Begin hands x to the code that will answer it through s. It is called by codecs after they have filled Request and Client.

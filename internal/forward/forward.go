@@ -2,7 +2,6 @@ package forward
 
 import (
 	"errors"
-	"io"
 	"time"
 
 	"sluice/internal/exchange"
@@ -156,9 +155,6 @@ func (f *Forwarder) received(x *exchange.Exchange) {
 	}
 }
 
-// errTunnelTask is the end of a tunnel's second task that did not come to an end by itself.
-var errTunnelTask = errors.New("the task of one direction has failed")
-
 // Tunnel joins the two ends after an upgrade and copies both ways until both have ended, or one has failed.
 func Tunnel(x *exchange.Exchange) error {
 	origin := x.Response.Tunnel
@@ -168,39 +164,13 @@ func Tunnel(x *exchange.Exchange) error {
 		return err
 	}
 	defer client.Close()
-	if a, ok := client.(*loop.Stream); ok {
-		if b, ok := origin.(*loop.Stream); ok {
-			loop.Join(a, b)
-		}
-	}
-	back := x.Driver.NewSignal()
-	ended := false
-	var upErr error
-	x.Driver.Go(func() {
-		upErr = errTunnelTask // stays if relay panics
-		defer func() {
-			if upErr != nil {
-				origin.Stop()
-				client.Stop()
-			}
-			ended = true
-			back.Notify()
-		}()
-		x.Notes.ContentIn, upErr = relay(origin, client)
-	})
-	x.Notes.ContentOut, err = relay(client, origin)
-	if err != nil {
-		origin.Stop()
-		client.Stop()
-	}
-	if werr := back.Wait(0); werr != nil && !ended {
-		return werr
-	}
-	if broken(err) || broken(upErr) { // the end that is left must not take it for an end in order
+	up, down := loop.Relay(x.Driver, client, origin)
+	x.Notes.ContentIn, x.Notes.ContentOut = up.Bytes, down.Bytes
+	if broken(up.Err) || broken(down.Err) { // the end that is left must not take it for an end in order
 		origin.Reset()
 		client.Reset()
 	}
-	return tunnelError(x, err, upErr)
+	return tunnelError(x, down.Err, up.Err)
 }
 
 // broken reports whether a direction has neither ended in order nor been ended by us.
@@ -221,21 +191,4 @@ func tunnelError(x *exchange.Exchange, down, up error) error {
 		return nil
 	}
 	return &exchange.Error{Source: exchange.Downstream, Kind: exchange.KindConnectionTerminated, Op: "tunnel", Err: err}
-}
-
-// relay copies from one end to the other until this direction ends, and passes the end on. A nil error is an end in order.
-func relay(to, from exchange.Stream) (n int64, err error) {
-	for {
-		b, err := from.Next()
-		if err == io.EOF {
-			return n, to.CloseWrite()
-		}
-		if err != nil {
-			return n, err
-		}
-		if _, err := to.Write(b); err != nil {
-			return n, err
-		}
-		n += int64(len(b))
-	}
 }

@@ -24,8 +24,9 @@ type conn struct {
 	readBy, writeBy time.Duration
 	timer           timer
 	handler         Handler
-	watched         *conn // Read ends when this one has been reset by its peer
-	watcher         *conn // the other end of watched
+	relay           *relay // moves what comes and goes
+	watched         *conn  // Read ends when this one has been reset by its peer
+	watcher         *conn  // the other end of watched
 	peer            netip.AddrPort
 }
 
@@ -47,6 +48,10 @@ func (c *conn) onEvent(tag uint32, r Ready) {
 		return // the event was of an earlier connection with the same descriptor
 	}
 	c.ready |= r
+	if c.relay != nil {
+		c.relay.schedule()
+		return
+	}
 	if r&In != 0 {
 		if c.reader != nil {
 			c.loop.schedule(c.reader)
@@ -109,6 +114,8 @@ func (c *conn) expire(now time.Duration) {
 			c.loop.schedule(c.reader)
 		} else if c.quiet {
 			c.serve()
+		} else if c.relay != nil {
+			c.relay.schedule()
 		}
 	}
 	c.arm()
@@ -126,7 +133,7 @@ func (c *conn) arm() {
 	if c.writer != nil && c.writeBy > now && (at == 0 || c.writeBy < at) {
 		at = c.writeBy
 	}
-	if (c.reader != nil || c.quiet) && c.readBy > now && (at == 0 || c.readBy < at) {
+	if (c.reader != nil || c.quiet || c.relay != nil) && c.readBy > now && (at == 0 || c.readBy < at) {
 		at = c.readBy
 	}
 	if at != c.timer.at {
@@ -322,7 +329,7 @@ func (c *conn) waitWrite() error {
 // ReadBy implements Conn.
 func (c *conn) ReadBy(at time.Duration) {
 	c.readBy = at
-	if c.reader == nil && !c.quiet {
+	if c.reader == nil && !c.quiet && c.relay == nil {
 		return
 	}
 	if passed(at, c.loop.now) {
@@ -413,6 +420,9 @@ func (c *conn) close(reset bool) {
 	}
 	if c.writer != nil {
 		l.schedule(c.writer)
+	}
+	if c.relay != nil {
+		c.relay.fail(&c.relay.flows[0], net.ErrClosed)
 	}
 }
 

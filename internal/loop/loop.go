@@ -147,6 +147,10 @@ func (l *Loop) runDue() {
 		w := l.round[l.resumed]
 		l.round[l.resumed] = work{}
 		l.resumed++
+		if w.relay != nil {
+			w.relay.move()
+			continue
+		}
 		t := w.task
 		if t == nil {
 			t = l.start(w)

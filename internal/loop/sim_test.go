@@ -15,8 +15,8 @@ import (
 	"sluice/internal/loop/looptest"
 )
 
-// relay forwards what comes on a connection to an origin and what comes back to the client, with a task for each direction, as a proxy does.
-func relay(origin string) func(c loop.Conn) {
+// relay forwards what comes on a connection to an origin and what comes back to the client, as a proxy does.
+func relay(origin string, byTasks bool) func(c loop.Conn) {
 	return func(c loop.Conn) {
 		d := c.Driver()
 		c.Quiet(false)
@@ -28,27 +28,10 @@ func relay(origin string) func(c loop.Conn) {
 		}
 		defer up.Close()
 		up.Watch(c)
-		a, b := loop.NewStream(c, nil, long), loop.NewStream(up, nil, long)
-		loop.Join(a, b)
-		back, ended := d.NewSignal(), false
-		d.Go(func() {
-			defer back.Notify()
-			defer func() { ended = true }()
-			half(b, a)
-		})
-		half(a, b)
-		for !ended {
-			if back.Wait(0) != nil {
-				return
-			}
+		if byTasks {
+			c, up = layered{c}, layered{up}
 		}
-	}
-}
-
-func half(to, from *loop.Stream) {
-	if err := tunnel(to, from); err != nil {
-		to.Stop()
-		from.Stop()
+		loop.Relay(d, loop.NewStream(c, nil, long), loop.NewStream(up, nil, long))
 	}
 }
 
@@ -93,7 +76,8 @@ func start(seed uint64, loops int, fail func(call string, n int) error) *program
 		}))
 	}
 	listen("10.0.0.2:1", echo)
-	listen("10.0.0.2:2", relay("10.0.0.3:80"))
+	listen("10.0.0.2:2", relay("10.0.0.3:80", false))
+	listen("10.0.0.2:3", relay("10.0.0.3:80", true))
 	p.origin = p.Serve("10.0.0.3:80")
 	p.Go(func() { serveOrigin(p.World, p.origin) })
 	return p
@@ -104,7 +88,7 @@ func (p *program) clients(n int) {
 	p.left = n
 	for i := range n {
 		p.Go(func() {
-			err := client(p.World, fmt.Sprintf("10.0.0.2:%d", 1+i%2), 1000*(i+1))
+			err := client(p.World, fmt.Sprintf("10.0.0.2:%d", 1+i%3), 1000*(i+1))
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			if err != nil {

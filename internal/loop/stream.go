@@ -96,8 +96,8 @@ func (s *Stream) giveBack() {
 	}
 }
 
-// Join makes a and b the two ends of one tunnel: bytes of one count as activity of the other.
-func Join(a, b *Stream) {
+// join makes a and b the two ends of one tunnel: bytes of one count as activity of the other.
+func join(a, b *Stream) {
 	a.other, b.other = b, a
 	a.stillActive()
 	b.stillActive()

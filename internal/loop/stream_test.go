@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -11,44 +12,41 @@ import (
 	"sluice/internal/loop"
 )
 
-// tunnel copies from one end to the other until it has ended, or Stop.
-func tunnel(to, from *loop.Stream) error {
-	for {
-		b, err := from.Next()
-		if err == io.EOF {
-			return to.CloseWrite()
-		}
-		if err != nil {
-			return err
-		}
-		if _, err := to.Write(b); err != nil {
-			return err
-		}
+// layered is a connection with something on top, as TLS is: its tunnels are relayed by tasks.
+type layered struct{ loop.Conn }
+
+// eachRelay runs body on every machine, with relays by tasks and, where there are loops, by the loop itself.
+func eachRelay(t *testing.T, body func(t *testing.T, m *machine, as func(loop.Conn) loop.Conn)) {
+	t.Helper()
+	t.Run("as it comes", func(t *testing.T) {
+		each(t, func(t *testing.T, m *machine) { body(t, m, func(c loop.Conn) loop.Conn { return c }) })
+	})
+	t.Run("by tasks", func(t *testing.T) {
+		eachLoop(t, func(t *testing.T, m *machine) { body(t, m, func(c loop.Conn) loop.Conn { return layered{c} }) })
+	})
+}
+
+// relayed has a task relay between c1, of which rest was read before, and c2, and then close both.
+func relayed(m *machine, c1, c2 loop.Conn, rest string, idle time.Duration, as func(loop.Conn) loop.Conn) (wait func() (from1, from2 loop.Flow)) {
+	var from1, from2 loop.Flow
+	ended := m.task(func(d loop.Driver) {
+		a, b := loop.NewStream(as(c1), []byte(rest), idle), loop.NewStream(as(c2), nil, idle)
+		from1, from2 = loop.Relay(d, a, b)
+		a.Close()
+		b.Close()
+	})
+	return func() (loop.Flow, loop.Flow) {
+		ended()
+		return from1, from2
 	}
 }
 
 func TestATunnelMovesBytesBothWaysUntilBothEnd(t *testing.T) {
-	each(t, func(t *testing.T, m *machine) {
+	eachRelay(t, func(t *testing.T, m *machine, as func(loop.Conn) loop.Conn) {
 		c1, p1 := m.pair()
 		c2, p2 := m.pair()
 		text := pattern(300_000)
-		wait := m.task(func(d loop.Driver) {
-			a, b := loop.NewStream(c1, []byte("first "), time.Minute), loop.NewStream(c2, nil, time.Minute)
-			loop.Join(a, b)
-			back := d.NewSignal()
-			d.Go(func() {
-				defer back.Notify()
-				if err := tunnel(a, b); err != nil {
-					t.Error(err)
-				}
-			})
-			if err := tunnel(b, a); err != nil {
-				t.Error(err)
-			}
-			_ = back.Wait(0)
-			a.Close()
-			b.Close()
-		})
+		wait := relayed(m, c1, c2, "first ", time.Minute, as)
 		send(m, func() {
 			write(t, p1, string(text))
 			if err := p1.CloseWrite(); err != nil {
@@ -63,48 +61,157 @@ func TestATunnelMovesBytesBothWaysUntilBothEnd(t *testing.T) {
 		if got, err := io.ReadAll(p1); string(got) != "answer" || err != nil {
 			t.Errorf("%q, %v", got, err)
 		}
-		wait()
+		if from1, from2 := wait(); from1 != (loop.Flow{Bytes: 300_006}) || from2 != (loop.Flow{Bytes: 6}) {
+			t.Error(from1, from2)
+		}
+		p1.Close()
+	})
+}
+
+// The end that takes nothing holds up its own direction only, and what was read for it waits.
+func TestATunnelWaitsForTheEndThatTakesNothing(t *testing.T) {
+	eachRelay(t, func(t *testing.T, m *machine, as func(loop.Conn) loop.Conn) {
+		c1, p1 := m.pair()
+		c2, p2 := m.pair()
+		wait := relayed(m, c1, c2, "", time.Minute, as)
+		text := string(flood())
+		sent := make(chan struct{})
+		send(m, func() {
+			write(t, p1, text)
+			_ = p1.CloseWrite()
+			close(sent)
+		})
+		for range 3 {
+			write(t, p2, "ping")
+			if got := readAll(t, p1, 4); got != "ping" {
+				t.Error(got)
+			}
+		}
+		select {
+		case <-sent:
+			t.Error("nobody has taken it, and it has left")
+		default:
+		}
+		if got, err := io.ReadAll(p2); err != nil || string(got) != text {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		p2.Close()
+		if from1, from2 := wait(); from1 != (loop.Flow{Bytes: int64(len(text))}) || from2 != (loop.Flow{Bytes: 12}) {
+			t.Error(from1, from2)
+		}
+		p1.Close()
+	})
+}
+
+func TestATunnelEndsWhenOneEndIsReset(t *testing.T) {
+	eachRelay(t, func(t *testing.T, m *machine, as func(loop.Conn) loop.Conn) {
+		c1, p1 := m.pair()
+		c2, p2 := m.pair()
+		wait := relayed(m, c1, c2, "", 0, as)
+		write(t, p1, "x")
+		if got := readAll(t, p2, 1); got != "x" {
+			t.Error(got)
+		}
+		p2.Reset()
+		from1, from2 := wait()
+		if from2.Err == nil || loop.IsTimeout(from2.Err) || !loop.IsTimeout(from1.Err) || from1.Bytes != 1 {
+			t.Error(from1, from2)
+		}
 		p1.Close()
 	})
 }
 
 func TestATunnelIsIdleOnlyWhenNeitherSideTalks(t *testing.T) {
-	each(t, func(t *testing.T, m *machine) {
+	eachRelay(t, func(t *testing.T, m *machine, as func(loop.Conn) loop.Conn) {
 		const idle = 3 * moment
 		c1, p1 := m.pair()
 		c2, p2 := m.pair()
 		defer p1.Close()
 		defer p2.Close()
+		now := func() (at time.Duration) {
+			m.do(func(d loop.Driver) { at = d.Now() })
+			return at
+		}
 		var from, to time.Duration
 		ended := m.task(func(d loop.Driver) {
-			a, b := loop.NewStream(c1, nil, idle), loop.NewStream(c2, nil, idle)
-			loop.Join(a, b)
-			other := d.NewSignal()
-			d.Go(func() {
-				defer other.Notify()
-				for {
-					if _, err := b.Next(); err != nil {
-						return
-					}
-					from = d.Now() // the last time that this side talked
-				}
-			})
-			if _, err := a.Next(); !loop.IsTimeout(err) {
-				t.Error(err)
+			a, b := loop.NewStream(as(c1), nil, idle), loop.NewStream(as(c2), nil, 2*idle) // the lesser one holds
+			fromA, fromB := loop.Relay(d, a, b)
+			if to = d.Now(); !loop.IsTimeout(fromA.Err) || !loop.IsTimeout(fromB.Err) || fromB.Bytes != 5 {
+				t.Error(fromA, fromB)
 			}
-			to = d.Now()
-			_ = other.Wait(0)
 			a.Close()
 			b.Close()
 		})
 		for range 5 {
 			m.pass(idle / 3)
+			from = now() // the last time that this side talked
 			write(t, p2, "x")
 		}
 		ended()
 		if took := to - from; took < idle-moment/3 || took > 20*idle {
 			t.Error("idle for ", took)
 		}
+	})
+}
+
+// The task of a tunnel hears of a connection that somebody else has closed.
+func TestATunnelEndsWhenItsConnectionIsClosed(t *testing.T) {
+	eachLoop(t, func(t *testing.T, m *machine) {
+		c1, p1 := m.pair()
+		c2, p2 := m.pair()
+		wait := relayed(m, c1, c2, "", 0, func(c loop.Conn) loop.Conn { return c })
+		write(t, p1, "x")
+		readAll(t, p2, 1)
+		m.do(func(loop.Driver) { c2.Close() })
+		if from1, _ := wait(); !errors.Is(from1.Err, net.ErrClosed) {
+			t.Error(from1)
+		}
+		p1.Close()
+		p2.Close()
+	})
+}
+
+func TestStoppingEndsATunnel(t *testing.T) {
+	eachLoop(t, func(t *testing.T, m *machine) {
+		c1, p1 := m.pair()
+		c2, p2 := m.pair()
+		wait := relayed(m, c1, c2, "", 0, func(c loop.Conn) loop.Conn { return c })
+		write(t, p1, "x")
+		readAll(t, p2, 1)
+		m.stop()
+		m.stop = nil
+		if from1, _ := wait(); !errors.Is(from1.Err, loop.ErrStopped) {
+			t.Error(from1)
+		}
+		p1.Close()
+		p2.Close()
+	})
+}
+
+// A silent tunnel holds no block: what the pool had, it has again.
+func TestASilentTunnelHoldsNoBlock(t *testing.T) {
+	eachLoop(t, func(t *testing.T, m *machine) {
+		c1, p1 := m.pair()
+		c2, p2 := m.pair()
+		var warm *byte
+		m.do(func(d loop.Driver) {
+			b := d.Buffers().Get(buf.Small)
+			warm = &b[0]
+			d.Buffers().Put(b)
+		})
+		wait := relayed(m, c1, c2, "", 0, func(c loop.Conn) loop.Conn { return c })
+		write(t, p1, "x")
+		readAll(t, p2, 1)
+		m.do(func(d loop.Driver) {
+			b := d.Buffers().Get(buf.Small)
+			if &b[0] != warm {
+				t.Error("the block was not given back")
+			}
+			d.Buffers().Put(b)
+		})
+		p1.Close()
+		p2.Close()
+		wait()
 	})
 }
 

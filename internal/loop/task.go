@@ -27,9 +27,10 @@ type task struct {
 
 // A work is what a loop has to do in a round; one field is set.
 type work struct {
-	task *task  // goes on
-	conn *conn  // is served by its handler, in a new task
-	job  func() // is called, in a new task
+	task  *task  // goes on
+	conn  *conn  // is served by its handler, in a new task
+	job   func() // is called, in a new task
+	relay *relay // moves, on the loop itself
 }
 
 // start takes a task from the pool, or makes one, and gives it w to run.
@@ -144,9 +145,12 @@ func (t *task) suspend() error {
 	return nil
 }
 
-// share gives way until the next turn if the running task has used up its share of this one.
+// share gives way until the next turn if the running task has used up its share of this one. What runs on the loop itself has a bound of its own.
 func (l *Loop) share() {
 	t := l.current
+	if t == nil {
+		return
+	}
 	if t.ops++; t.ops >= opsMax {
 		l.schedule(t)
 		_ = t.suspend() // stopped: the next wait will say so

@@ -151,7 +151,7 @@ const (
 )
 
 // BenchmarkUserSpace is what an exchange costs in the proxy itself, without any system call. With a thousand connections the processor's caches hold little
-// of what an exchange comes back to.
+// of what an exchange comes back to. A tunnel's figure is for a message and its echo.
 func BenchmarkUserSpace(b *testing.B) {
 	response := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n%01024d", 0)
 	for _, clients := range []int{1, 64, 1000} {
@@ -159,11 +159,9 @@ func BenchmarkUserSpace(b *testing.B) {
 			benchmarkMemory(b, &memory{clients: clients, request: []byte(getRequest), response: response})
 		})
 	}
-}
-
-// BenchmarkUserSpaceTunnel is what a message and its echo cost.
-func BenchmarkUserSpaceTunnel(b *testing.B) {
-	benchmarkMemory(b, &memory{clients: 64, request: []byte(upgradeRequest), response: []byte(upgradeResponse), message: make([]byte, 100)})
+	b.Run("tunnels=64", func(b *testing.B) {
+		benchmarkMemory(b, &memory{clients: 64, request: []byte(upgradeRequest), response: []byte(upgradeResponse), message: make([]byte, 100)})
+	})
 }
 
 // benchmarkMemory has the clients of m send b.N requests or messages in all.

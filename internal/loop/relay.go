@@ -1,0 +1,260 @@
+package loop
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"sluice/internal/buf"
+)
+
+// An End is one end of a tunnel: bytes both ways, each way ending by itself.
+type End interface {
+	// Next returns the next bytes, borrowed until the call after it; io.EOF at the end of this direction.
+	Next() ([]byte, error)
+	Write(p []byte) (int, error)
+	// CloseWrite ends our direction; the other one goes on.
+	CloseWrite() error
+	// Stop makes Next and Write, waiting in another task, return an error soon.
+	Stop()
+}
+
+// A Flow is one direction of a tunnel, after its end.
+type Flow struct {
+	Bytes int64
+	// Err is nil if the direction has ended in order, a timeout if the tunnel was idle for too long or the other direction failed, ErrStopped if the driver has
+	// stopped.
+	Err error
+}
+
+// errRelayTask is the end of a direction whose task did not come to an end by itself.
+var errRelayTask = errors.New("the task of one direction has failed")
+
+// Relay joins two ends on d and copies both ways until both directions have ended, or one has failed. It leaves both ends to the caller.
+// Two sockets of one loop are relayed by the loop itself: no task is resumed for what passes, and no block held while nothing does.
+func Relay(d Driver, a, b End) (fromA, fromB Flow) {
+	sa, okA := a.(*Stream)
+	sb, okB := b.(*Stream)
+	if !okA || !okB {
+		return relayTasks(d, a, b)
+	}
+	ca, okA := sa.Conn.(*conn)
+	cb, okB := sb.Conn.(*conn)
+	if okA && okB && ca.loop == cb.loop {
+		return newRelay(sa, sb, ca, cb).run()
+	}
+	join(sa, sb)
+	return relayTasks(d, a, b)
+}
+
+// relayTasks copies one way in the running task and the other way in a second one.
+func relayTasks(d Driver, a, b End) (fromA, fromB Flow) {
+	back, ended := d.NewSignal(), false
+	d.Go(func() {
+		fromB.Err = errRelayTask // stays if copyAll panics
+		defer func() {
+			if fromB.Err != nil {
+				a.Stop()
+				b.Stop()
+			}
+			ended = true
+			back.Notify()
+		}()
+		copyAll(a, b, &fromB)
+	})
+	copyAll(b, a, &fromA)
+	if fromA.Err != nil {
+		a.Stop()
+		b.Stop()
+	}
+	if err := back.Wait(0); err != nil && !ended {
+		return fromA, Flow{Err: err} // fromB is still the other task's
+	}
+	return fromA, fromB
+}
+
+// copyAll copies from one end to the other until this direction ends, and passes its end on.
+func copyAll(to, from End, f *Flow) {
+	for {
+		b, err := from.Next()
+		if err == io.EOF {
+			f.Err = to.CloseWrite()
+			return
+		}
+		if err == nil {
+			_, err = to.Write(b)
+		}
+		if err != nil {
+			f.Err = err
+			return
+		}
+		f.Bytes += int64(len(b))
+	}
+}
+
+// relayBlocks is how many blocks one direction may move in a turn, so that a tunnel which is always ready cannot starve the others.
+const relayBlocks = 16
+
+// A relay is a tunnel between two sockets of one loop, moved by the loop when one of them has an event. The task that waits for its end owns it.
+type relay struct {
+	loop  *Loop
+	task  *task
+	flows [2]flow
+	idle  time.Duration // bounds the time without a byte; 0 is no bound
+	last  time.Duration // when the last byte passed
+	due   bool          // in runq
+	over  bool
+}
+
+// A flow is one direction of a relay. It reads only when all that it has read before has been taken.
+type flow struct {
+	from, to *conn
+	rest     []byte // read and not yet written
+	block    []byte // that rest lies in; nil: rest is borrowed
+	size     int    // of the next block: larger when the last one was filled
+	blocked  bool   // to has not taken all of rest
+	ended    bool
+	Flow
+}
+
+func newRelay(a, b *Stream, ca, cb *conn) *relay {
+	l := ca.loop
+	r := &relay{loop: l, task: l.current, last: l.now, idle: a.idle}
+	if r.idle == 0 || b.idle != 0 && b.idle < r.idle {
+		r.idle = b.idle
+	}
+	r.flows[0] = flow{from: ca, to: cb, rest: a.rest, size: buf.Small}
+	r.flows[1] = flow{from: cb, to: ca, rest: b.rest, size: buf.Small}
+	return r
+}
+
+// run has the loop move the bytes and waits for the end.
+func (r *relay) run() (fromA, fromB Flow) {
+	a, b := r.flows[0].from, r.flows[1].from
+	a.relay, b.relay = r, r
+	b.ReadBy(0)
+	r.bound()
+	r.schedule()
+	for !r.over {
+		if r.task.suspend() != nil {
+			r.fail(&r.flows[0], ErrStopped)
+		}
+	}
+	a.relay, b.relay = nil, nil
+	for i := range r.flows {
+		f := &r.flows[i]
+		f.giveBack()
+		if !f.ended {
+			f.Err = os.ErrDeadlineExceeded
+		}
+	}
+	return r.flows[0].Flow, r.flows[1].Flow
+}
+
+// schedule makes the relay due in this turn or the next.
+func (r *relay) schedule() {
+	if !r.due && !r.over {
+		r.due = true
+		r.loop.runq = append(r.loop.runq, work{relay: r})
+	}
+}
+
+// bound sets the deadline of the tunnel, on one of its sockets.
+func (r *relay) bound() {
+	if r.idle > 0 {
+		r.flows[0].from.ReadBy(r.last + r.idle)
+	}
+}
+
+// move moves what there is, on the loop itself: it never waits.
+func (r *relay) move() {
+	r.due = false
+	if r.over {
+		return // it was due, and ended before its turn came
+	}
+	for i := range r.flows {
+		r.step(&r.flows[i])
+	}
+	if a := r.flows[0].from; !r.over && passed(a.readBy, r.loop.now) {
+		if passed(r.last+r.idle, r.loop.now) {
+			r.end()
+			return
+		}
+		r.bound()
+	}
+}
+
+// step moves the bytes of one direction until one of its sockets would block.
+func (r *relay) step(f *flow) {
+	for range relayBlocks {
+		if f.ended || r.over || !r.flush(f) || f.from.ready&In == 0 {
+			return
+		}
+		f.block = r.loop.buffers.Get(f.size)
+		n, err := f.from.tryRead(f.block)
+		if err != nil {
+			f.giveBack()
+			switch err {
+			case errAgain:
+			case io.EOF:
+				f.ended = true
+				if f.Err = f.to.CloseWrite(); f.Err != nil || r.flows[0].ended && r.flows[1].ended {
+					r.end()
+				}
+			default:
+				r.fail(f, err)
+			}
+			return
+		}
+		if n == len(f.block) {
+			f.size = buf.Large
+		} else if n < buf.Small {
+			f.size = buf.Small
+		}
+		f.rest = f.block[:n]
+		r.last = r.loop.now
+	}
+	r.schedule()
+}
+
+// flush writes what has been read. It is false if not all of it was taken.
+func (r *relay) flush(f *flow) bool {
+	if f.blocked && f.to.ready&Out == 0 {
+		return false
+	}
+	for len(f.rest) > 0 {
+		n, err := f.to.tryWrite(f.rest, nil)
+		if f.blocked = err == errAgain; f.blocked {
+			return false
+		}
+		if err != nil {
+			r.fail(f, err)
+			return false
+		}
+		f.rest = f.rest[n:]
+		f.Bytes += int64(n)
+		r.last = r.loop.now
+	}
+	f.giveBack()
+	return true
+}
+
+func (f *flow) giveBack() {
+	if f.block != nil {
+		f.from.loop.buffers.Put(f.block)
+		f.block = nil
+	}
+}
+
+// fail ends the relay because one direction can't go on.
+func (r *relay) fail(f *flow, err error) {
+	f.Err, f.ended = err, true
+	r.end()
+}
+
+// end has the task go on.
+func (r *relay) end() {
+	r.over = true
+	r.loop.schedule(r.task)
+}

@@ -80,6 +80,10 @@ bench-compare: ## Go benchmarks of this tree against those of BASE=main, by benc
 pgo: ## renew cmd/sluice/default.pgo, the profile of forwarding that the compiler optimises by
 	go test -run - -bench 'UserSpace/^(clients|tunnels)=64$$' -benchtime 3000000x -cpuprofile cmd/sluice/default.pgo -o /dev/null ./internal/serve
 
+.PHONY: manual
+manual: ## renew docs/reference.md and the schema, which are made from the settings' types
+	go test -count 1 -run UpToDate ./internal/manual -update
+
 .PHONY: cover
 cover: ## coverage of internal by all tests: cover.html
 	go test -coverpkg ./internal/... -coverprofile cover.out ./...

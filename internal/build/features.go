@@ -14,17 +14,18 @@ import (
 
 // A kind is one feature: its config key and how its filters are made from a route's settings.
 type kind struct {
-	key string
-	new func(b *builder, e config.Entry) []filter.Filter // what is wrong is reported; nil filters are left out
+	key    string
+	config any                                              // a sample of its settings
+	new    func(b *builder, e config.Entry) []filter.Filter // what is wrong is reported; nil filters are left out
 }
 
 // kinds lists every feature in the order of the request phases. Users choose features, not their order, so it can't be wrong (docs/life-of-a-request.md).
 var kinds = []kind{
-	{errorpages.Name, newErrorPages},
-	{headers.Name, newHeaders},
-	{redirect.Name, one(redirect.New)},
-	{respond.Name, one(respond.New)},
-	{rewrite.Name, one(rewrite.New)},
+	{errorpages.Name, errorpages.Config{}, newErrorPages},
+	{headers.Name, headers.Config{}, newHeaders},
+	{redirect.Name, redirect.Config{}, one(redirect.New)},
+	{respond.Name, respond.Config{}, one(respond.New)},
+	{rewrite.Name, rewrite.Config{}, one(rewrite.New)},
 }
 
 // responseOrder lists the features in the order of the response phases: what replaces a response comes before what edits it.
@@ -40,6 +41,15 @@ func Features() []string {
 		keys = append(keys, k.key)
 	}
 	return keys
+}
+
+// Outline returns all settings that there are, with those of features.
+func Outline() *config.Group {
+	o := config.Outliner{Features: map[string]any{}, Order: Features()}
+	for _, k := range kinds {
+		o.Features[k.key] = k.config
+	}
+	return o.Outline()
 }
 
 // one makes the filter of a feature that has one, from its Config.

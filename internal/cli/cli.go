@@ -61,7 +61,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newVersion())
+	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newSchema(), newVersion())
 	return root
 }
 

@@ -98,6 +98,11 @@ func (a Address) HostPort() string {
 	return net.JoinHostPort(a.Host, strconv.Itoa(int(a.Port)))
 }
 
+// ConfigForms implements Formed.
+func (*Address) ConfigForms() []any {
+	return []any{Form{Text: "an address such as 10.0.0.1:80, https://name or unix:/run/app.sock"}}
+}
+
 // DecodeConfig implements NodeDecoder.
 func (a *Address) DecodeConfig(d *Decoder, n *Node) {
 	if n.Kind != Scalar {

@@ -21,7 +21,7 @@ type Config struct {
 	Pools map[string]*Pool `conf:"pools"`
 	// Sites are in written order.
 	Sites []*Site
-	// SiteEntries are the sites as written.
+	// SiteEntries are what is served, by name: "example.com", "http://example.com", "*.example.com", "http://:8080".
 	SiteEntries []Entry `conf:"sites,required"`
 	// Listeners say more about ports, which are the keys. The names of sites open ports without it.
 	Listeners map[string]*Listener `conf:"listeners"`
@@ -31,7 +31,7 @@ type Config struct {
 	Limits Limits `conf:"limits"`
 	// Log says what is logged.
 	Log Log `conf:"log"`
-	// Admin is the server for operators; nil if it is off.
+	// Admin is the server for operators; off is none.
 	Admin *Admin `conf:"admin,off"`
 	// Include names further files, with patterns; paths are relative to this file. Their pools, sites and listeners are added to those of this file.
 	Include []string `conf:"include,one"`

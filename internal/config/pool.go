@@ -92,6 +92,9 @@ func (s *Server) DecodeConfig(d *Decoder, n *Node) {
 	d.Fields(n, s)
 }
 
+// ConfigForms implements Formed.
+func (*Server) ConfigForms() []any { return []any{Address{}, Fields{Server{}}} }
+
 // Balance is how a pool chooses a server.
 type Balance string
 
@@ -122,6 +125,9 @@ func (h *HostSetting) DecodeConfig(d *Decoder, n *Node) {
 	}
 	*h = HostSetting(n.Value)
 }
+
+// ConfigForms implements Formed.
+func (*HostSetting) ConfigForms() []any { return []any{Form{Text: `"keep", "server" or a host name`}} }
 
 // Retry bounds how often a request is tried on a further server. What was not sent, and what is safe to send twice (RFC 9110, section 9.2.2), is tried again.
 type Retry struct {
@@ -189,4 +195,9 @@ func (t *Target) DecodeConfig(d *Decoder, n *Node) {
 		names = append(names, s.Address.String())
 	}
 	t.Pool.Name = strings.Join(names, ",")
+}
+
+// ConfigForms implements Formed.
+func (*Target) ConfigForms() []any {
+	return []any{Form{Text: "a pool's name or an address"}, []Server{}, Fields{Pool{}}}
 }

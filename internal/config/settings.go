@@ -63,7 +63,7 @@ type SiteLimits struct {
 // ConfigName implements Named.
 func (*SiteLimits) ConfigName() string { return "the limits of a site" }
 
-// MinRate is a minimum data rate. The zero MinRate is none.
+// MinRate is a minimum data rate; a rate of zero is none.
 type MinRate struct {
 	// Rate is in bytes for each second.
 	Rate Size `conf:"rate,min=1"`
@@ -133,7 +133,7 @@ func (LogFormat) ConfigWords() []string { return []string{"json"} }
 
 // Admin is the server for operators. It is a Unix socket unless a setting says otherwise.
 type Admin struct {
-	// Listen is where it listens; nil is the Unix socket in the runtime directory.
+	// Listen is where it listens; without it that is the Unix socket in the runtime directory.
 	Listen *Address `conf:"listen"`
 	// Metrics says whether metrics are served there.
 	Metrics bool `conf:"metrics"`
@@ -190,6 +190,11 @@ func (t *TrustedProxies) DecodeConfig(d *Decoder, n *Node) {
 	}
 }
 
+// ConfigForms implements Formed.
+func (*TrustedProxies) ConfigForms() []any {
+	return []any{[]netip.Prefix{}, Fields{TrustedProxies{Fields: "either"}}}
+}
+
 // Listener says more about a port than the names of sites do.
 type Listener struct {
 	Node *Node `conf:",node"`
@@ -205,7 +210,7 @@ func (*Listener) ConfigName() string { return "a listener" }
 type ACME struct {
 	// Directory is the URL of the authority; "" is the default one.
 	Directory string `conf:"directory"`
-	// CAFile holds certificates of a private authority to trust for Directory, in PEM.
+	// CAFile holds certificates of a private authority to trust for the directory, in PEM.
 	CAFile string `conf:"ca_file"`
 	// Email is who the authority writes to; without it the top-level email.
 	Email string `conf:"email"`
@@ -229,7 +234,7 @@ func (a *ACME) ValidateConfig(d *Decoder, n *Node) {
 	}
 }
 
-// EAB is a key that an authority gave out. Key is a secret.
+// EAB is a key that an authority gave out. The key is a secret.
 type EAB struct {
 	// KeyID is the key's name at the authority.
 	KeyID string `conf:"kid,required"`

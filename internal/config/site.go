@@ -18,6 +18,7 @@ type Site struct {
 	// Routes are tried in this order; the first whose Match holds takes the request.
 	Routes []*Route
 
+	// RouteNodes are tried in written order; the first whose match holds takes the request.
 	RouteNodes []*Node `conf:"routes"`
 }
 
@@ -36,12 +37,12 @@ type Route struct {
 // ConfigName implements Named.
 func (*Route) ConfigName() string { return "a route" }
 
-// A Scope is the settings that inherit: defaults, then the site, then the route.
+// A Scope is settings that inherit: defaults, then the site, then the route.
 type Scope struct {
 	// Node is the merged map.
 	Node *Node `conf:",node"`
 
-	// To is where requests go; nil if a feature answers, or nothing does.
+	// To is where requests go, unless a feature answers.
 	To *Target `conf:"to,off"`
 	// Timeouts replace those of the pool where they are set.
 	Timeouts ScopeTimeouts `conf:"timeouts"`
@@ -66,7 +67,7 @@ func (s *Scope) Feature(key string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// ScopeTimeouts are Timeouts of which each may be unset.
+// ScopeTimeouts replace those of the pool, each by itself.
 type ScopeTimeouts struct {
 	// Connect is the longest a connection to a server may take to be made, with TLS.
 	Connect *Duration `conf:"connect,min=1ms"`
@@ -152,6 +153,9 @@ func (m *Match) DecodeConfig(d *Decoder, n *Node) {
 	}
 }
 
+// ConfigForms implements Formed.
+func (*Match) ConfigForms() []any { return []any{Condition{}, []Condition{}} }
+
 // A Condition holds for a request if all of its keys do; a list means any of its items. Its short form is a path.
 type Condition struct {
 	Node *Node `conf:",node"`
@@ -191,6 +195,11 @@ func (c *Condition) DecodeConfig(d *Decoder, n *Node) {
 	default:
 		d.wrong(n, "wrong-type", "a path such as /static/* or a map with host, path, method, header, query or client_ip", "")
 	}
+}
+
+// ConfigForms implements Formed.
+func (*Condition) ConfigForms() []any {
+	return []any{Form{Text: "a path such as /static/*"}, Fields{Condition{}}}
 }
 
 // ValidateConfig implements Validator.

@@ -32,6 +32,21 @@ func (l *ResponseLines) DecodeConfig(d *config.Decoder, n *config.Node) {
 	*l = decodeLines(d, n, ResponseField)
 }
 
+// ConfigForms implements config.Formed.
+func (*RequestLines) ConfigForms() []any { return []any{map[string]lineForm{}} }
+
+// ConfigForms implements config.Formed.
+func (*ResponseLines) ConfigForms() []any { return []any{map[string]lineForm{}} }
+
+// lineForm is how the values of one name are written.
+type lineForm struct{}
+
+// ConfigForms implements config.Formed.
+func (*lineForm) ConfigForms() []any {
+	text := config.Form{Text: "a text with {…} for parts of the exchange"}
+	return []any{text, config.Form{Kind: config.FormList, Of: []config.Form{text}}, config.Form{Kind: config.FormOff}}
+}
+
 func decodeLines(d *config.Decoder, n *config.Node, kind Kind) []Line {
 	if n.IsOff() {
 		return nil

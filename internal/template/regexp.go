@@ -32,6 +32,9 @@ func (r *Regexp) DecodeConfig(d *config.Decoder, n *config.Node) {
 	*r = *parsed
 }
 
+// ConfigForms implements config.Formed.
+func (*Regexp) ConfigForms() []any { return []any{config.Form{Kind: config.FormRegexp}} }
+
 // ParseRegexp compiles an expression.
 func ParseRegexp(text string) (*Regexp, error) {
 	if len(text) > regexpBytesMax {

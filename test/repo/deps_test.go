@@ -56,14 +56,16 @@ const layers = `
 	# The parts put together.
 	app: config build snapshot serve forward observe observe/* health admin upstream upstream/* downstream/* exchange loop buf
 	demo:
-	cli: app build config demo
+	manual: build config
+	cli: app build config demo manual
 	cmd/sluice: cli
 `
 
 // libraries says which folder may import each third-party module.
 var libraries = map[string]string{
-	"go.yaml.in/yaml/v4":     "internal/config",
-	"github.com/spf13/cobra": "internal/cli",
+	"go.yaml.in/yaml/v4":                       "internal/config",
+	"github.com/spf13/cobra":                   "internal/cli",
+	"github.com/santhosh-tekuri/jsonschema/v6": "internal/manual", // its tests
 }
 
 const module = "sluice/"

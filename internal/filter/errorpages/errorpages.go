@@ -27,7 +27,7 @@ const (
 	redirectStatus = 303
 )
 
-// Config is the pages by status: 404, or 4xx for all statuses of a class that have no page of their own.
+// Config is pages by status: 404, or 4xx for all statuses of a class that have no page of their own.
 type Config struct {
 	// Intercept takes the place of origins' error responses, too.
 	Intercept bool
@@ -35,11 +35,11 @@ type Config struct {
 	Pages map[string]Page
 }
 
-// Page is one of File, Body and Redirect. Its short form is File.
+// Page is one of file, body and redirect. Its short form is the name of the file.
 type Page struct {
-	// File is the node with the name of the file whose content is sent.
+	// File is the name of the file whose content is sent, relative to this one.
 	File *config.Node `conf:"file"`
-	// Body is the text that is sent, also that of File once ReadFiles has read it.
+	// Body is the text that is sent.
 	Body string `conf:"body,text"`
 	// ContentType is the content type; by default that of the file's ending, else HTML in UTF-8.
 	ContentType string `conf:"content_type"`
@@ -73,6 +73,18 @@ func (c *Config) DecodeConfig(d *config.Decoder, n *config.Node) {
 	}
 }
 
+// ConfigForms implements config.Formed.
+func (*Config) ConfigForms() []any { return []any{config.Fields{Of: longForm{}}} }
+
+// longForm is pages by status, 404, or 4xx for all statuses of a class that have no page of their own.
+type longForm struct {
+	// Intercept takes the place of origins' error responses, too.
+	Intercept bool `conf:"intercept"`
+}
+
+// ConfigOthers says what stands under a status.
+func (*longForm) ConfigOthers() any { return Page{} }
+
 func isStatus(key string) bool {
 	if key == "4xx" || key == "5xx" {
 		return true
@@ -90,6 +102,11 @@ func (p *Page) DecodeConfig(d *config.Decoder, n *config.Node) {
 	}
 	p.File = n
 	p.ValidateConfig(d, n)
+}
+
+// ConfigForms implements config.Formed.
+func (*Page) ConfigForms() []any {
+	return []any{config.Form{Text: "the name of a file"}, config.Fields{Of: Page{}}}
 }
 
 // ValidateConfig implements config.Validator.

@@ -20,7 +20,9 @@ const Name = "headers"
 
 // Config is what is done to requests and to responses.
 type Config struct {
-	Request  RequestEdits  `conf:"request,off"`
+	// Request is done to requests, before a server gets them.
+	Request RequestEdits `conf:"request,off"`
+	// Response is done to all responses, also those of the proxy itself.
 	Response ResponseEdits `conf:"response,off"`
 }
 

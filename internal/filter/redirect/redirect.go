@@ -20,7 +20,7 @@ const Name = "redirect"
 // defaultStatus is Temporary Redirect (RFC 9110, section 15.4.8).
 const defaultStatus = 307
 
-// Config is where to. Its short form is the template alone.
+// Config is where clients are sent. Its short form is the URI alone.
 type Config struct {
 	// To is the URI: "https://{host}{uri}".
 	To *template.Template
@@ -30,10 +30,13 @@ type Config struct {
 	PathRegexp *template.Regexp
 }
 
-// longForm is the map of the configuration.
+// longForm is where clients are sent.
 type longForm struct {
-	To         *config.Node     `conf:"to,required"`
-	Status     int              `conf:"status"`
+	// To is the URI: "https://{host}{uri}".
+	To *config.Node `conf:"to,required"`
+	// Status is 301, 302, 303, 307 or 308. 307 and 308 keep the method.
+	Status int `conf:"status"`
+	// PathRegexp is looked for in the path; its groups are {1}, {2}, … in to. Where it is not found there is no redirect.
 	PathRegexp *template.Regexp `conf:"path_regexp"`
 }
 
@@ -42,6 +45,11 @@ func (*longForm) ConfigName() string { return Name }
 
 // Defaults implements config.Defaulter.
 func (c *Config) Defaults() { c.Status = defaultStatus }
+
+// ConfigForms implements config.Formed.
+func (*Config) ConfigForms() []any {
+	return []any{config.Form{Text: "the URI"}, config.Fields{Of: longForm{Status: defaultStatus}}}
+}
 
 // DecodeConfig implements config.NodeDecoder.
 func (c *Config) DecodeConfig(d *config.Decoder, n *config.Node) {

@@ -17,9 +17,9 @@ const Name = "respond"
 // textType is the content type of a body that has none of its own.
 const textType = "text/plain; charset=utf-8"
 
-// Config is what is answered. Its short form is a status.
+// Config is what is answered instead of asking a server. Its short form is a status.
 type Config struct {
-	// Status is the status of the response, 200 to 599. By default 200.
+	// Status is the status of the response, from 200 to 599.
 	Status int `conf:"status"`
 	// Body is the content; without one there is none.
 	Body string `conf:"body,text"`
@@ -39,6 +39,9 @@ func (c *Config) DecodeConfig(d *config.Decoder, n *config.Node) {
 	d.Decode(n, &c.Status)
 	c.ValidateConfig(d, n)
 }
+
+// ConfigForms implements config.Formed.
+func (*Config) ConfigForms() []any { return []any{0, config.Fields{Of: Config{}}} }
 
 // ValidateConfig implements config.Validator.
 func (c *Config) ValidateConfig(d *config.Decoder, n *config.Node) {

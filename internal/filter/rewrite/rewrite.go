@@ -20,7 +20,7 @@ import (
 // Name is the feature's config key.
 const Name = "rewrite"
 
-// Config is what is done, in the order of the fields. Its short form is To.
+// Config is what is done to the request target, in this order. Its short form is the new path.
 type Config struct {
 	// To is the new path. A "?" in it begins the new query; without one the query stays. Nil leaves the path.
 	To *template.Template
@@ -47,17 +47,28 @@ type Param struct {
 	Value *template.Template // of kind template.Param
 }
 
-// longForm is the map of the configuration.
+// longForm is what is done to the request target, in this order.
 type longForm struct {
-	To            *config.Node     `conf:"to"`
-	PathRegexp    *template.Regexp `conf:"path_regexp"`
-	StripPrefix   *config.Node     `conf:"strip_prefix"`
-	ReplacePrefix []config.Entry   `conf:"replace_prefix"`
-	AddPrefix     *config.Node     `conf:"add_prefix"`
-	Query         struct {
-		Set    []config.Entry `conf:"set"`
-		Remove []string       `conf:"remove,one,off"`
-	} `conf:"query,off"`
+	// To is the new path. A "?" in it begins the new query; without one the query stays.
+	To *config.Node `conf:"to"`
+	// PathRegexp is looked for in the path; its groups are {1}, {2}, … in to. Where it is not found, to is not used.
+	PathRegexp *template.Regexp `conf:"path_regexp"`
+	// StripPrefix is taken off the path if that begins with it.
+	StripPrefix *config.Node `conf:"strip_prefix"`
+	// ReplacePrefix has prefixes and what takes their place: the first that the path begins with.
+	ReplacePrefix []config.Entry `conf:"replace_prefix"`
+	// AddPrefix is put before the path.
+	AddPrefix *config.Node `conf:"add_prefix"`
+	// Query changes parameters of the query.
+	Query queryForm `conf:"query,off"`
+}
+
+// queryForm is what is done to the query.
+type queryForm struct {
+	// Set gives parameters these values; they replace all of the same name, and stand at the end.
+	Set []config.Entry `conf:"set"`
+	// Remove names parameters that are dropped.
+	Remove []string `conf:"remove,one,off"`
 }
 
 // ConfigName implements config.Named.
@@ -71,6 +82,11 @@ func (l *longForm) ValidateConfig(d *config.Decoder, n *config.Node) {
 }
 
 func isOff(n *config.Node) bool { return n == nil || n.IsOff() }
+
+// ConfigForms implements config.Formed.
+func (*Config) ConfigForms() []any {
+	return []any{config.Form{Text: "the new path"}, config.Fields{Of: longForm{}}}
+}
 
 // DecodeConfig implements config.NodeDecoder.
 func (c *Config) DecodeConfig(d *config.Decoder, n *config.Node) {

@@ -61,7 +61,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newSchema(), newVersion())
+	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newConfig(), newExplain(), newSchema(), newVersion())
 	return root
 }
 

@@ -25,15 +25,22 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 
 func TestWrongCallsAreRefused(t *testing.T) {
 	for line, want := range map[string]string{
-		"run --confg a.yaml":                 `unknown flag: --confg` + "\n\n" + `"sluice run --help" tells more.`,
-		"rnu":                                "Did you mean this?\n\trun",
-		"run a.yaml":                         `unexpected argument "a.yaml"`,
-		"run --config":                       "flag needs an argument: --config",
-		"check":                              "name a config file",
-		"version now":                        `unexpected argument "now"`,
-		"serve":                              "name a server to forward to: --to",
-		"serve --to 10.0.0.1":                "--to 10.0.0.1: an address needs a port",
-		"serve --to 10.0.0.1:80 10.0.0.2:80": `unexpected argument "10.0.0.2:80"`,
+		"run --confg a.yaml":                    `unknown flag: --confg` + "\n\n" + `"sluice run --help" tells more.`,
+		"rnu":                                   "Did you mean this?\n\trun",
+		"run a.yaml":                            `unexpected argument "a.yaml"`,
+		"run --config":                          "flag needs an argument: --config",
+		"check":                                 "name a config file",
+		"explain GET":                           "name a method and a URL",
+		"explain GET /x":                        `"/x" is not a URL`,
+		"explain GET https://a.test/":           "TLS is not built yet",
+		"explain GET http://a.test/ --client x": "--client x: it is not an IP address",
+		"explain GET http://a.test/ -H X":       "write it as 'Name: value'",
+		"explain G(T http://a.test/":            "neither a method nor a URL",
+		"config a.yaml":                         `unexpected argument "a.yaml"`,
+		"version now":                           `unexpected argument "now"`,
+		"serve":                                 "name a server to forward to: --to",
+		"serve --to 10.0.0.1":                   "--to 10.0.0.1: an address needs a port",
+		"serve --to 10.0.0.1:80 10.0.0.2:80":    `unexpected argument "10.0.0.2:80"`,
 		"serve --to 10.0.0.1:80 --from http://a/b":     "--from http://a/b: a site's name has no path",
 		"serve --to 10.0.0.1:80 --listen 8080":         "--listen 8080: write a port (:80)",
 		"serve --to 10.0.0.1:80 --listen :http":        "--listen :http: ",
@@ -112,6 +119,56 @@ func TestCheckTellsEditorsTheSame(t *testing.T) {
 	stdout, _, status = outcome(t, sluice(t, "check", "--json", write(t, "sites: { http://a.test: { to: 127.0.0.1:1 } }")))
 	if status != 0 || strings.Join(strings.Fields(stdout), "") != `{"diagnostics":[]}` {
 		t.Errorf("status %d, %s for a good file", status, stdout)
+	}
+}
+
+func TestExplainSaysWhatHappensToARequest(t *testing.T) {
+	file := write(t, "sites:\n  http://a.test:8080:\n    to: 127.0.0.1:1\n    routes:\n      - match: /x*\n        respond: 204\n")
+	stdout, stderr, status := outcome(t, sluice(t, "explain", "GET", "http://a.test:8080/y?q#f", "-c", file, "-H", "X-A: 1", "--client", "10.0.0.7"))
+	for _, want := range []string{
+		"site   http://a.test:8080", file + ":2\n", "  not  1 /x*", file + ":5", "path: /y is not /x*\n", "route  none: the site itself takes it\n",
+		"  to  127.0.0.1:1  ", "pool  http://127.0.0.1:1", "\n    GET /y?q HTTP/1.1\n    Host: a.test:8080\n    X-A: 1\n    X-Real-IP: 10.0.0.7\n",
+	} {
+		if status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("status %d, no %q in\n%s%s", status, want, stdout, stderr)
+		}
+	}
+	stdout, _, status = outcome(t, sluice(t, "explain", "GET", "http://a.test:8080/x", "-c", file, "--json"))
+	var answer struct {
+		Route, Answered string
+		Steps           []struct{ Name, At, Against string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &answer); err != nil || status != 0 || answer.Route != "1 /x*" || !strings.HasPrefix(answer.Answered, "HTTP/1.1 204 ") || len(answer.Steps) != 1 {
+		t.Errorf("%v, status %d\n%s", err, status, stdout)
+	}
+	stdout, _, status = outcome(t, sluice(t, "explain", "GET", "http://b.test:8080/x", "-c", file, "-H", "host: a.test:8080"))
+	if status != 0 || !strings.Contains(stdout, "route  1 /x*") {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+	if _, stderr, status := outcome(t, sluice(t, "explain", "GET", "http://a.test/", "-c", write(t, badConfig))); status != 2 || !strings.Contains(stderr, "error[unknown-key]") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+}
+
+func TestConfigShowsWhatIsInForce(t *testing.T) {
+	t.Setenv("SLUICE_TEST_KEY", "planted")
+	file := write(t, "defaults: { headers: { request: { set: { X-Key: \"${SLUICE_TEST_KEY}\" } } } }\nsites: { http://a.test: { to: 127.0.0.1:1 } }\n")
+	stdout, stderr, status := outcome(t, sluice(t, "config", "-c", file))
+	if status != 0 || !strings.Contains(stdout, "  http://a.test:\n    headers:\n      request:\n        set:\n          X-Key: (secret)\n    to: 127.0.0.1:1\n") {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	if _, stderr, status := outcome(t, sluice(t, "config", "-c", write(t, badConfig))); status != 2 || !strings.Contains(stderr, "error[unknown-key]") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+}
+
+func TestSchemaIsJSON(t *testing.T) {
+	stdout, _, status := outcome(t, sluice(t, "schema"))
+	var schema struct {
+		Properties map[string]any
+	}
+	if err := json.Unmarshal([]byte(stdout), &schema); err != nil || status != 0 || schema.Properties["sites"] == nil {
+		t.Errorf("%v, status %d, %.200s", err, status, stdout)
 	}
 }
 

@@ -15,7 +15,8 @@ type Decoder struct {
 	Files       []string          // their names, in order
 	Features    []string          // keys that are allowed wherever a struct has a rest field
 
-	errors  int // among the diagnostics, those dropped included
+	secrets []mask // what ${…} has filled in, the longest first
+	errors  int    // among the diagnostics, those dropped included
 	partial bool
 	seen    map[Diagnostic]struct{}
 	shapes  map[reflect.Type]*shape

@@ -270,3 +270,21 @@ func TestHasDefaults(t *testing.T) {
 		t.Errorf("got %+v", c)
 	}
 }
+
+func TestMaskHidesWhatWasFilledIn(t *testing.T) {
+	env := map[string]string{"A": "käse und/brot", "B": "käse", "C": "80", "D": "a\xffbcd"}
+	d := &config.Decoder{}
+	d.Parse(config.Files(map[string]string{"f": `{ a: "x${A}", b: "${B}", c: "${C}", d: "${D}" }`}, env), "f")
+	for text, want := range map[string]string{
+		"käse und/brot":               "(secret)",
+		"k%C3%A4se%20und/brot":        "(secret)",
+		"?q=k%c3%a4se+und%2Fbrot&b=1": "?q=(secret)&b=1",
+		"käse, 80":                    "(secret), 80",
+		"a\xffbcd":                    "(secret)",
+		"kase":                        "kase",
+	} {
+		if got := d.Mask(text); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+}

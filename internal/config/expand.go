@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -34,13 +36,63 @@ func (r *reader) expand(n *Node) {
 			r.d.Hintf(n, "bad-variable", "write $${ for ${ itself", "${ is not closed by }")
 			return
 		}
-		out.WriteString(before + r.lookup(r.reference(n, "${"+name+"}"), name))
+		value := r.lookup(r.reference(n, "${"+name+"}"), name)
+		r.d.keepSecret(value)
+		out.WriteString(before + value)
 		n.Secret = true
 		rest = tail
 	}
 	out.WriteString(rest)
 	// Inside { } a variable has to stand in quotes, so they say nothing about the type.
 	n.Value, n.Quoted = out.String(), false
+}
+
+// maskMin is the shortest text that Mask hides, in bytes: a shorter one, such as a port, is no secret, and would be found everywhere.
+const maskMin = 4
+
+// A mask finds a secret in a text, however its bytes are escaped there.
+type mask struct {
+	secret  string
+	spelled *regexp.Regexp
+}
+
+// keepSecret notes what was filled in.
+func (d *Decoder) keepSecret(value string) {
+	if len(value) < maskMin || slices.ContainsFunc(d.secrets, func(m mask) bool { return m.secret == value }) {
+		return
+	}
+	d.secrets = append(d.secrets, mask{secret: value})
+	slices.SortStableFunc(d.secrets, func(a, b mask) int { return len(b.secret) - len(a.secret) }) // one may be part of another
+}
+
+// Mask returns text without what ${…} has filled in, also as it stands in a URI: it is for what is shown of a built config, such as the head of a request.
+func (d *Decoder) Mask(text string) string {
+	for i := range d.secrets {
+		m := &d.secrets[i]
+		if m.spelled == nil {
+			m.spelled = spellings(m.secret)
+		}
+		text = strings.ReplaceAll(text, m.secret, "(secret)")
+		text = m.spelled.ReplaceAllLiteralString(text, "(secret)")
+	}
+	return text
+}
+
+// spellings returns an expression for text with any of its bytes percent-encoded, and with "+" for spaces.
+func spellings(text string) *regexp.Regexp {
+	var b strings.Builder
+	for _, r := range text {
+		b.WriteString("(?:" + regexp.QuoteMeta(string(r)) + "|(?i:")
+		for _, c := range []byte(string(r)) {
+			fmt.Fprintf(&b, "%%%02x", c)
+		}
+		b.WriteByte(')')
+		if r == ' ' {
+			b.WriteString(`|\+`)
+		}
+		b.WriteByte(')')
+	}
+	return regexp.MustCompile(b.String())
 }
 
 // reference is a node at the place of text in the source of n, for messages.

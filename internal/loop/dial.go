@@ -79,8 +79,8 @@ func (c *conn) Splice(from Conn, n int64) (moved int64, fromSrc bool, err error)
 		return 0, false, errors.ErrUnsupported
 	}
 	p, held, err := src.fillPipe(n)
-	if err != nil {
-		return 0, true, err
+	if held == 0 {
+		return 0, err != nil, err
 	}
 	defer func() { c.loop.putPipe(p, held == 0) }()
 	for held > 0 {
@@ -94,33 +94,32 @@ func (c *conn) Splice(from Conn, n int64) (moved int64, fromSrc bool, err error)
 	return moved, false, nil
 }
 
-// fillPipe moves what has come, at most n bytes, into a pipe; it waits for the first, without a pipe.
+// fillPipe moves what has come, at most n bytes, into a pipe. If that is nothing it waits for the first byte, without a pipe, and moves nothing.
 func (c *conn) fillPipe(n int64) (pipe, int, error) {
-	for {
-		if err := c.Await(); err != nil {
-			return pipe{}, 0, err
-		}
-		if c.closed {
-			return pipe{}, 0, net.ErrClosed
-		}
-		p, errno := c.loop.takePipe()
-		if errno != 0 {
-			return pipe{}, 0, errors.ErrUnsupported
-		}
-		k, errno := c.loop.sys.Splice(int(c.fd), p.w, int(min(n, pipeBytes)))
-		if errno == 0 && k > 0 {
-			c.loop.share()
-			return p, k, nil
-		}
-		c.loop.putPipe(p, true)
-		switch {
-		case errno == 0:
-			return pipe{}, 0, io.EOF
-		case errno != errAgain:
-			return pipe{}, 0, os.NewSyscallError("splice", errno)
-		}
-		c.ready &^= In // the pipe was empty: it is the socket that has nothing
+	if c.closed {
+		return pipe{}, 0, net.ErrClosed
 	}
+	if c.ready&In == 0 {
+		return pipe{}, 0, c.Await()
+	}
+	p, errno := c.loop.takePipe()
+	if errno != 0 {
+		return pipe{}, 0, errors.ErrUnsupported
+	}
+	k, errno := c.loop.sys.Splice(int(c.fd), p.w, int(min(n, pipeBytes)))
+	if errno == 0 && k > 0 {
+		c.loop.share()
+		return p, k, nil
+	}
+	c.loop.putPipe(p, true)
+	switch {
+	case errno == 0:
+		return pipe{}, 0, io.EOF
+	case errno != errAgain:
+		return pipe{}, 0, os.NewSyscallError("splice", errno)
+	}
+	c.ready &^= In // the pipe was empty: it is the socket that has nothing
+	return pipe{}, 0, c.Await()
 }
 
 // drainPipe moves up to n bytes from the pipe to the socket; it waits for room.

@@ -108,8 +108,9 @@ type Conn interface {
 	Handle(h Handler)
 	// Alive reports whether an idle connection can be used again: not closed by the peer, and no byte unasked for.
 	Alive() bool
-	// Splice moves what src has, at most n bytes, to this connection within the kernel; it waits for the first byte of src and until all of it is written.
-	// errors.ErrUnsupported says that nothing has moved and that it can't be done between these two; fromSrc tells a read error from a write error.
+	// Splice moves what src has, at most n bytes, to this connection within the kernel, and waits until all of it is written. If src has nothing it waits for the
+	// first byte and moves nothing: so the caller can set WriteBy for the bytes when they are there. errors.ErrUnsupported says that nothing has moved and that
+	// it can't be done between these two; fromSrc tells a read error from a write error.
 	Splice(src Conn, n int64) (moved int64, fromSrc bool, err error)
 	// Peer and Local are the connection's addresses; zero for Unix sockets.
 	Peer() netip.AddrPort

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -263,4 +264,40 @@ func patternsOf(texts ...string) (all []Pattern) {
 		all = append(all, ParsePattern(text))
 	}
 	return all
+}
+
+func TestExplainSaysWhyARuleDoesNotHold(t *testing.T) {
+	path := func(text string) []Path {
+		p, err := ParsePath(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []Path{p}
+	}
+	values := func(text string) []Pattern { return []Pattern{ParsePattern(text)} }
+	s := siteOf("*.example")
+	for _, m := range []Match{
+		{Path: path("/b")},
+		{Method: []string{"PUT", "POST"}},
+		{Host: []Host{{kind: exactHost, name: "b.example"}}},
+		{ClientIP: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}},
+		{Header: []FieldMatch{{"X-A", values("2*")}}},
+		{Query: []ParamMatch{{"q", values("*")}}},
+		{PathRegexp: []*regexp.Regexp{regexp.MustCompile("z$")}},
+		{Path: path("/a*")},
+	} {
+		s.Rules = append(s.Rules, Rule{[]Match{m}, &Route{}})
+	}
+	e := build(t, []Site{s}).Explain(exchangetest.New("GET", "http://a.example/a", "X-A: 1"))
+	want := []string{
+		"path: /a is not /b", "method: GET is not PUT or POST", "host: a.example is not b.example", "client_ip: 192.0.2.1 is not in 10.0.0.0/8",
+		"header: there is no X-A with 2*", "query: there is no q with *", "path_regexp: /a has no z$", "",
+	}
+	var got []string
+	for _, step := range e.Steps {
+		got = append(got, step.Against)
+	}
+	if !slices.Equal(got, want) || e.Rule != 7 || e.Host != "*.example" {
+		t.Errorf("%q, rule %d, host %s", got, e.Rule, e.Host)
+	}
 }

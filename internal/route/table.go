@@ -23,6 +23,8 @@ type site struct {
 	paths node
 	rules []Rule
 	route *Route
+	host  Host
+	index int // of those given to Build
 }
 
 // Build compiles sites. Problems are the sites and rules that never get a request; the table works without them. The order of problems is that of sites.
@@ -39,6 +41,7 @@ func Build(sites []Site, fallbacks Fallbacks) (*Table, []Problem) {
 		}
 		seen[key] = i
 		built := newSite(s)
+		built.index = i
 		problems = append(problems, built.unreachable(i, s.Host)...)
 		t.hosts(s.Listener).add(s.Host, built)
 	}
@@ -102,7 +105,7 @@ func (h *hosts) find(host []byte) *site {
 }
 
 func newSite(from *Site) *site {
-	s := &site{rules: from.Rules, route: from.Route}
+	s := &site{rules: from.Rules, route: from.Route, host: from.Host}
 	for i := range s.rules {
 		for k := range s.rules[i].Matches {
 			m := &s.rules[i].Matches[k]

@@ -159,6 +159,7 @@ func TestTableMatchesAsALinearScan(t *testing.T) {
 			if got := table.Match(x); got != want {
 				t.Fatalf("%s %s: got %+v, want %+v", host, path, got, want)
 			}
+			checkExplained(t, table, sites, x)
 			if p, ok := never[want]; ok {
 				t.Fatalf("%s %s went to a rule that is said never to match: %v", host, path, p)
 			}
@@ -179,6 +180,28 @@ func checkSame(t *testing.T, sites []Site, x *exchange.Exchange) {
 	table, _ := Build(sites, Fallbacks{})
 	if got, want := table.Match(x), plainMatch(sites, x); got != want {
 		t.Fatalf("%s %s: got %+v, want %+v", x.Request.Host, x.Request.MatchPath, got, want)
+	}
+	checkExplained(t, table, sites, x)
+}
+
+// checkExplained checks that the explanation leads to the route of Match.
+func checkExplained(t *testing.T, table *Table, sites []Site, x *exchange.Exchange) {
+	t.Helper()
+	e := table.Explain(x)
+	var got *Route
+	switch {
+	case e.Rule >= 0:
+		got = sites[e.Site].Rules[e.Rule].Route
+	case e.Site >= 0:
+		got = sites[e.Site].Route
+	}
+	if got != e.Route || e.Route != table.Match(x) {
+		t.Fatalf("%s %s: explained as %+v", x.Request.Host, x.Request.MatchPath, e)
+	}
+	for i, s := range e.Steps {
+		if took := i == len(e.Steps)-1 && e.Rule >= 0; (s.Against == "") != took {
+			t.Fatalf("%s %s: step %d of %+v", x.Request.Host, x.Request.MatchPath, i, e)
+		}
 	}
 }
 

@@ -57,7 +57,8 @@ const layers = `
 	app: config build snapshot serve forward observe observe/* health admin upstream upstream/* downstream/* exchange loop buf
 	demo:
 	manual: build config
-	cli: app build config demo manual
+	explain: build config snapshot serve route downstream/h1 upstream/resolve exchange loop
+	cli: app build config demo manual explain
 	cmd/sluice: cli
 `
 

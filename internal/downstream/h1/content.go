@@ -26,8 +26,7 @@ type content struct {
 	from, to int
 	ended    atomic.Bool // nothing more is to be decoded; the task that sends the response looks at it while another one reads
 	failed   *exchange.Error
-	waited   time.Duration // time spent in waits since rateBytes was zero
-	rate     int64         // bytes since then
+	waited   time.Duration // time spent in waits, less what the bytes that came have given back
 	since    time.Duration // when the present wait began
 	held     atomic.Bool   // the client waits for 100 (Continue), and nothing has come: no minimum rate
 	duplex   atomic.Bool   // the response has begun before the request has ended: no minimum rate
@@ -45,7 +44,7 @@ func (b *content) begin(c *conn, a *active, set *Settings) {
 	b.limits = exchange.ContentLimits{Bytes: -1, MinRate: set.MinRate, MinRateAfter: set.MinRateAfter}
 	b.from, b.to = 0, 0
 	b.ended.Store(b.framing.Kind == wire.FramedLength && b.left == 0)
-	b.waited, b.rate = 0, 0
+	b.waited = 0
 	b.held.Store(a.head.ExpectContinue && c.from == c.to)
 	b.duplex.Store(false)
 	b.stopped.Store(false)
@@ -155,8 +154,10 @@ func (b *content) fill() *exchange.Error {
 	pool := c.raw.Driver().Buffers()
 	pool.Put(b.block)
 	b.block, b.from, b.to = nil, 0, 0
-	if err := b.await(); err != nil {
-		return err
+	exempt := b.exempt()
+	b.began()
+	if err := c.raw.Await(); err != nil {
+		return b.broken(err) // if it is ErrStopped, the other task may have ended first, and the exchange with it
 	}
 	size := buf.Large
 	if b.framing.Kind == wire.FramedLength {
@@ -173,29 +174,15 @@ func (b *content) fill() *exchange.Error {
 		return b.broken(err)
 	}
 	b.to = n
+	if !exempt { // else the client did not owe us anything, at first
+		b.waited += c.raw.Driver().Now() - b.since
+	}
 	b.received(int64(n))
 	return nil
 }
 
-// await waits for bytes.
-func (b *content) await() *exchange.Error {
-	exempt := b.exempt()
-	b.began()
-	err := b.conn.raw.Await()
-	if errors.Is(err, loop.ErrStopped) {
-		return b.broken(err) // the other task may have ended first, and the exchange with it
-	}
-	if !exempt { // else the client did not owe us anything, at first
-		b.waited += b.conn.raw.Driver().Now() - b.since
-	}
-	if err != nil {
-		return b.broken(err)
-	}
-	return nil
-}
-
-// began sets the deadline of a wait. Waiting uses up MinRateAfter, which is granted anew each time that so many bytes have come as MinRate wants of that time;
-// time in which nobody wanted to read does not count.
+// began sets the deadline of a wait. Waiting uses up MinRateAfter, and bytes that come give back as much of it as MinRate grants for them; time in which nobody
+// wanted to read does not count. So a client that keeps to the rate is never ended, whatever its pieces are, and none is ahead by more than MinRateAfter.
 func (b *content) began() {
 	b.since = b.conn.raw.Driver().Now()
 	by := time.Duration(0)
@@ -215,9 +202,8 @@ func (b *content) exempt() bool { return b.held.Load() || b.duplex.Load() }
 // received counts bytes towards the minimum rate.
 func (b *content) received(n int64) {
 	b.held.Store(false)
-	b.rate += n
-	if b.rate >= int64(b.limits.MinRateAfter.Seconds()*float64(b.limits.MinRate)) {
-		b.rate, b.waited = 0, 0
+	if b.limits.MinRate > 0 {
+		b.waited = max(0, b.waited-time.Duration(float64(n)/float64(b.limits.MinRate)*float64(time.Second)))
 	}
 }
 
@@ -231,12 +217,14 @@ func (b *content) Rest() (loop.Conn, int64) {
 	return c.raw, b.left
 }
 
-// Moved implements exchange.Spliced. Time of waiting for the origin to take the bytes counts here, too: it is short, or the origin's own timeout strikes.
+// Moved implements exchange.Spliced. It was the client that was waited for if nothing has moved, else it was the origin.
 func (b *content) Moved(n int64, err error) error {
 	if errors.Is(err, loop.ErrStopped) {
-		return b.broken(err) // as in await
+		return b.broken(err) // as in fill
 	}
-	b.waited += b.conn.raw.Driver().Now() - b.since
+	if n == 0 {
+		b.waited += b.conn.raw.Driver().Now() - b.since
+	}
 	b.received(n)
 	b.left -= n
 	b.x.Notes.ContentIn += n

@@ -1,0 +1,146 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Merged returns the tree as it is in force: what was included is in it, and sites and routes have what they inherit. It must have been read without an error.
+func (c *Config) Merged() *Node {
+	root := c.Root.without("defaults", "include")
+	merged := *root
+	merged.Entries = slices.Clone(root.Entries)
+	for i, e := range merged.Entries {
+		if e.Key.Value != "sites" {
+			continue
+		}
+		sites := *e.Value
+		sites.Entries = nil
+		for _, s := range c.Sites {
+			sites.Entries = append(sites.Entries, Entry{s.Key, s.merged()})
+		}
+		merged.Entries[i].Value = &sites
+	}
+	return &merged
+}
+
+// merged returns the settings of a site with those of its routes as they are in force.
+func (s *Site) merged() *Node {
+	if len(s.Routes) == 0 {
+		return s.Node
+	}
+	site := *s.Node
+	site.Entries = slices.Clone(s.Node.Entries)
+	for i, e := range site.Entries {
+		if e.Key.Value != "routes" {
+			continue
+		}
+		routes := *e.Value
+		routes.Items = nil
+		for _, r := range s.Routes {
+			routes.Items = append(routes.Items, r.Node)
+		}
+		site.Entries[i].Value = &routes
+	}
+	return &site
+}
+
+// YAML writes a tree as a file would have it, without its secrets.
+func (n *Node) YAML() string {
+	w := &yamlWriter{}
+	w.value(n, 0)
+	return strings.TrimLeft(w.out.String(), "\n ")
+}
+
+// A yamlWriter writes block style, and flow style for lists of scalars and what is empty.
+type yamlWriter struct{ out strings.Builder }
+
+// value writes n behind its key, or alone.
+func (w *yamlWriter) value(n *Node, depth int) {
+	switch {
+	case n.Kind == Map && len(n.Entries) > 0:
+		w.out.WriteByte('\n')
+		for _, e := range n.Entries {
+			w.entry(e, depth)
+		}
+	case n.Kind == List && slices.ContainsFunc(n.Items, func(item *Node) bool { return item.Kind == Map || item.Kind == List }):
+		w.out.WriteByte('\n')
+		for _, item := range n.Items {
+			w.item(item, depth)
+		}
+	default:
+		w.out.WriteString(" " + n.Flow() + "\n")
+	}
+}
+
+func (w *yamlWriter) entry(e Entry, depth int) {
+	w.out.WriteString(strings.Repeat("  ", depth) + e.Key.Flow() + ":")
+	w.value(e.Value, depth+1)
+}
+
+// item writes one item of a list: the first key of a map stands behind the hyphen.
+func (w *yamlWriter) item(n *Node, depth int) {
+	indent := strings.Repeat("  ", depth)
+	if n.Kind != Map || len(n.Entries) == 0 {
+		w.out.WriteString(indent + "-")
+		w.value(n, depth+1)
+		return
+	}
+	inner := &yamlWriter{}
+	for _, e := range n.Entries {
+		inner.entry(e, depth+1)
+	}
+	w.out.WriteString(indent + "- " + strings.TrimPrefix(inner.out.String(), indent+"  "))
+}
+
+// Shown returns the text of a Scalar for people: a secret is not shown.
+func (n *Node) Shown() string {
+	if n.Secret {
+		return "(secret)"
+	}
+	return n.Value
+}
+
+// Flow writes n in one line, as YAML has it, without its secrets.
+func (n *Node) Flow() string {
+	switch n.Kind {
+	case Map:
+		var all []string
+		for _, e := range n.Entries {
+			all = append(all, e.Key.Flow()+": "+e.Value.Flow())
+		}
+		if len(all) == 0 {
+			return "{}"
+		}
+		return "{ " + strings.Join(all, ", ") + " }"
+	case List:
+		var all []string
+		for _, item := range n.Items {
+			all = append(all, item.Flow())
+		}
+		return "[" + strings.Join(all, ", ") + "]"
+	case Null:
+		return "null"
+	}
+	if n.Secret {
+		return "(secret)"
+	}
+	if plainScalar.MatchString(n.Value) && !strings.Contains(n.Value, ": ") && (!n.Quoted || !typedScalar.MatchString(n.Value)) {
+		return n.Value
+	}
+	return quoted(n.Value)
+}
+
+var (
+	// plainScalar finds texts that mean the same without quotes, in block and in flow style.
+	plainScalar = regexp.MustCompile(`^[\p{L}\p{N}_/.+(-][\p{L}\p{N}_/.+*:@%=()~ -]*[\p{L}\p{N}_/.+*@%=()~-]$|^[\p{L}\p{N}_/.]$`)
+	// typedScalar finds texts that are something else with quotes: numbers, words with a meaning of their own.
+	typedScalar = regexp.MustCompile(`(?i)^([-+.0-9].*|true|false|null|off|~)$`)
+)
+
+// quoted writes a text in double quotes, with the escapes that YAML has; $ is doubled where it would begin a variable.
+func quoted(s string) string {
+	return strings.ReplaceAll(strconv.Quote(s), "${", "$${")
+}

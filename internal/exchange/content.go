@@ -37,7 +37,7 @@ type Spliced interface {
 	// Rest returns the connection whose next n bytes are the rest of the content, with nothing of it at hand, and sets the deadline of the next wait on it. It is
 	// nil if the rest can't be moved that way.
 	Rest() (from loop.Conn, n int64)
-	// Moved tells that so many bytes of the rest were moved, and the read error that came, which it returns as Next would.
+	// Moved tells that so many bytes of the rest were moved, none if they were waited for, and the read error that came, which it returns as Next would.
 	Moved(n int64, err error) error
 }
 

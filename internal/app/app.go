@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,9 +56,14 @@ func (e *ConfigError) Error() string {
 }
 
 // Read loads and builds a config without opening anything: the config test. The config and the snapshot are nil if there was nothing that could be decoded, and must
-// not be used if d.Failed.
+// not be used if d.Failed. A fault of the program itself becomes a diagnostic: no config may end a process that runs.
 func Read(load func(d *config.Decoder) *config.Config) (d *config.Decoder, cfg *config.Config, snap *snapshot.Snapshot) {
 	d = &config.Decoder{Features: build.Features()}
+	defer func() {
+		if reason := recover(); reason != nil {
+			d.Hintf(nil, "internal", "please report it with the config", "Sluice can't read this config, which is a fault of its own: %v\n%s", reason, debug.Stack())
+		}
+	}()
 	cfg = load(d)
 	if cfg != nil {
 		snap = build.Build(d, cfg, nil, build.Env{Loops: 1, ReadFile: config.Disk().ReadFile})

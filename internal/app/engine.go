@@ -79,7 +79,7 @@ func (e *Engine) hire(o Options) error {
 			return nil
 		}
 		if !errors.Is(err, errors.ErrUnsupported) {
-			return fmt.Errorf("no event loop: %w", err)
+			return fmt.Errorf("no event loop; the limit on open files may be too low (ulimit -n): %w", err)
 		}
 	}
 	e.drivers = 1

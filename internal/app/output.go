@@ -26,7 +26,7 @@ func (o *output) use(name string) error {
 	default:
 		var err error
 		if file, err = os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640); err != nil {
-			return fmt.Errorf("log: %w", err)
+			return fmt.Errorf("log.file: %w", err)
 		}
 		out = file
 	}

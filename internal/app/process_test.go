@@ -197,8 +197,8 @@ func TestABadReloadChangesNothing(t *testing.T) {
 	s := newStage(t, Native, stageConfig(o.address))
 	for text, want := range map[string]string{
 		"sitse: {}": `"sitse" is not a setting`,
-		strings.Replace(stageConfig(o.address), "DIR/access.log", "DIR/none/access.log", 1): "access log: ",
-		strings.Replace(stageConfig(o.address), "DIR/error.log", "DIR/none/error.log", 1):   "log: ",
+		strings.Replace(stageConfig(o.address), "DIR/access.log", "DIR/none/access.log", 1): "log.access.file: ",
+		strings.Replace(stageConfig(o.address), "DIR/error.log", "DIR/none/error.log", 1):   "log.file: ",
 		strings.Replace(stageConfig(o.address), "DIR/admin", "DIR/none/admin", 1):           "admin: ",
 	} {
 		s.set(text)
@@ -207,6 +207,14 @@ func TestABadReloadChangesNothing(t *testing.T) {
 		}
 		s.ask(200, "hello")
 		s.wantMetrics("sluice_config_generation 1")
+	}
+}
+
+// A config that shows a fault of the program itself is refused like any other: it must not end a process that runs.
+func TestAFaultOfTheProgramIsADiagnostic(t *testing.T) {
+	d, cfg, snap := Read(func(*config.Decoder) *config.Config { panic("planted") })
+	if !d.Failed() || cfg != nil || snap != nil || d.Diagnostics[0].Code != "internal" || !strings.Contains(d.Diagnostics[0].Text, "planted") {
+		t.Errorf("%v %v", d.Diagnostics, cfg)
 	}
 }
 

@@ -99,6 +99,9 @@ func reports(f config.TrustedFields) forward.Reports {
 func (b *builder) listeners() {
 	seen := map[string]bool{}
 	for _, site := range b.cfg.Sites {
+		if site.Name == (config.SiteName{}) {
+			continue // its fault has been reported
+		}
 		if site.Name.TLS() {
 			b.d.Hintf(site.Key, "not-built", "for plain HTTP write \"http://"+site.Name.Host+"\"", "TLS is not built yet: this site can't be served")
 			continue
@@ -143,6 +146,9 @@ func (b *builder) routes() {
 			continue
 		}
 		site := route.Site{Listener: listenerName(s.Name), Host: host, Route: b.route(s.Key.Value, "site", &s.Scope)}
+		if s.Name == (config.SiteName{}) {
+			site.Listener = s.Key.Value // where it is in nobody's way; its fault has been reported
+		}
 		for i, r := range s.Routes {
 			rule := route.Rule{Matches: compileMatch(b.d, r.Match), Route: b.route(s.Key.Value, routeName(i, r), &r.Scope)}
 			site.Rules = append(site.Rules, rule)

@@ -19,12 +19,16 @@ func compileMatch(d *config.Decoder, from config.Match) []route.Match {
 }
 
 func compileCondition(d *config.Decoder, c *config.Condition) route.Match {
-	m := route.Match{PathRegexp: c.PathRegexp, Method: c.Method, ClientIP: c.ClientIP}
+	m := route.Match{Method: c.Method, ClientIP: c.ClientIP}
 	m.Host = parseAll(d, c, "host", c.Host, route.ParseHost)
 	m.Path = parseAll(d, c, "path", c.Path, route.ParsePath)
 	for i, re := range c.PathRegexp {
-		if len(re.String()) > route.RegexpBytesMax {
+		switch {
+		case re == nil: // what is wrong with it has been reported
+		case len(re.String()) > route.RegexpBytesMax:
 			d.Errorf(place(c.Node, "path_regexp", i), "bad-pattern", "a path_regexp has at most %d bytes", route.RegexpBytesMax)
+		default:
+			m.PathRegexp = append(m.PathRegexp, re)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Header)) {

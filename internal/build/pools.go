@@ -65,7 +65,7 @@ func (b *builder) pool(c *config.Pool, kept map[string]*upstream.Endpoint) *pool
 	var weights []int
 	for i := range c.Servers {
 		s := &c.Servers[i]
-		if s.Address.Scheme != "http" {
+		if s.Address.Scheme != "http" && s.Address != (config.Address{}) {
 			b.d.Errorf(s.Node, "not-built", "%s:// to servers is not built yet", s.Address.Scheme)
 		}
 		p.Endpoints = append(p.Endpoints, b.endpoint(c, s, kept))

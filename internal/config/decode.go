@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"reflect"
 	"slices"
@@ -162,7 +163,8 @@ func (d *Decoder) pointer(n *Node, v reflect.Value, f *field) {
 	inner := *f
 	inner.off = false
 	d.value(n, next.Elem(), &inner)
-	if d.errors == before || v.Type().Elem().Kind() == reflect.Struct {
+	_, isText := next.Interface().(encoding.TextUnmarshaler) // half of one is of no use
+	if d.errors == before || v.Type().Elem().Kind() == reflect.Struct && !isText {
 		v.Set(next)
 	}
 }

@@ -131,10 +131,13 @@ func (l *loader) sites() {
 		name, err := ParseSiteName(e.Key.Value)
 		if err != nil {
 			l.d.nameError(e.Key, err)
+			name = SiteName{}
 		} else if first := seen[name]; first != nil {
 			l.d.Errorf(e.Key, "duplicate-site", "%v is a site already: %q, %s", name, first.Value, e.Key.other(first))
+			name = SiteName{}
+		} else {
+			seen[name] = e.Key
 		}
-		seen[name] = e.Key
 		l.d.under(e.Key, func() { l.site(e, name) })
 	}
 }

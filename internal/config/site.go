@@ -10,7 +10,7 @@ import (
 type Site struct {
 	// Key is the site's key as written.
 	Key *Node
-	// Name is what the key says.
+	// Name is what the key says; it is zero if that is faulty, or another site's.
 	Name SiteName
 
 	// Scope is what the site does with requests that no route takes.

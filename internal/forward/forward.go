@@ -54,8 +54,13 @@ func (f *Forwarder) Admit(x *exchange.Exchange) (exchange.Verdict, error) {
 	return exchange.Continue, nil
 }
 
-// upgrade keeps the first protocol that the client offers and the route allows. Offers may be ignored (RFC 9110, section 7.8).
+// upgrade keeps the first protocol that the client offers and the route allows. Offers may be ignored (RFC 9110, section 7.8), and are if there is content: an
+// origin could change to another protocol while we still send it.
 func (f *Forwarder) upgrade(r *exchange.Request) {
+	if r.Content != nil {
+		r.Upgrade = nil
+		return
+	}
 	for rest := r.Upgrade; len(rest) > 0; {
 		var offer []byte
 		offer, rest = exchange.NextToken(rest)

@@ -55,14 +55,14 @@ type reference struct {
 // parseReference returns false for references that need no mapping: relative paths, other schemes.
 func parseReference(b []byte) (ref reference, ok bool) {
 	switch {
-	case hasPrefixFold(b, "http://"):
+	case hasPrefixFold(b, "http:") && twoSlashes(b[len("http:"):]):
 		ref.scheme, b = "http", b[len("http:"):]
-	case hasPrefixFold(b, "https://"):
+	case hasPrefixFold(b, "https:") && twoSlashes(b[len("https:"):]):
 		ref.scheme, b = "https", b[len("https:"):]
-	case len(b) == 0 || b[0] != '/':
+	case len(b) == 0 || b[0] != '/' && !twoSlashes(b):
 		return reference{}, false
 	}
-	if len(b) < 2 || b[1] != '/' {
+	if !twoSlashes(b) {
 		ref.rest = b
 		return ref, true
 	}
@@ -73,6 +73,11 @@ func parseReference(b []byte) (ref reference, ok bool) {
 	}
 	ref.authority, ref.rest = b[:end:end], b[end:]
 	return ref, true
+}
+
+// twoSlashes reports whether b begins with what browsers take for two slashes.
+func twoSlashes(b []byte) bool {
+	return len(b) >= 2 && (b[0] == '/' || b[0] == '\\') && (b[1] == '/' || b[1] == '\\')
 }
 
 // appendReference appends b as the client must see it. changed is false if that is b itself, and then nothing is appended.

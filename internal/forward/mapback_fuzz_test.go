@@ -107,3 +107,14 @@ func FuzzSetCookie(f *testing.F) {
 		}
 	})
 }
+
+func TestBackslashesAreSlashesToBrowsers(t *testing.T) {
+	for value, want := range map[string]string{
+		`/\app.internal/x`: "//shop.example.com/x", `\\app.internal`: "//shop.example.com", `http:\\app.internal/x`: "https://shop.example.com/x",
+		`https:/\app.internal?x`: "https://shop.example.com?x", `/\other.example/x`: `/\other.example/x`,
+	} {
+		if got := (way{client: "https://shop.example.com"}).back("Location", value); got != want {
+			t.Errorf("%s became %s, want %s", value, got, want)
+		}
+	}
+}

@@ -24,7 +24,7 @@ type conn struct {
 	readBy, writeBy time.Duration
 	timer           timer
 	handler         Handler
-	relay           *relay // moves what comes and goes
+	relay           *relay // moves what comes and goes, instead of a reader and a writer
 	watched         *conn  // Read ends when this one has been reset by its peer
 	watcher         *conn  // the other end of watched
 	peer            netip.AddrPort
@@ -114,8 +114,6 @@ func (c *conn) expire(now time.Duration) {
 			c.loop.schedule(c.reader)
 		} else if c.quiet {
 			c.serve()
-		} else if c.relay != nil {
-			c.relay.schedule()
 		}
 	}
 	c.arm()
@@ -133,7 +131,7 @@ func (c *conn) arm() {
 	if c.writer != nil && c.writeBy > now && (at == 0 || c.writeBy < at) {
 		at = c.writeBy
 	}
-	if (c.reader != nil || c.quiet || c.relay != nil) && c.readBy > now && (at == 0 || c.readBy < at) {
+	if (c.reader != nil || c.quiet) && c.readBy > now && (at == 0 || c.readBy < at) {
 		at = c.readBy
 	}
 	if at != c.timer.at {
@@ -329,7 +327,7 @@ func (c *conn) waitWrite() error {
 // ReadBy implements Conn.
 func (c *conn) ReadBy(at time.Duration) {
 	c.readBy = at
-	if c.reader == nil && !c.quiet && c.relay == nil {
+	if c.reader == nil && !c.quiet {
 		return
 	}
 	if passed(at, c.loop.now) {
@@ -372,6 +370,15 @@ func (c *conn) Watch(other Conn) {
 	if c.watched != nil {
 		c.watched.watcher = c
 	}
+}
+
+// failure is why a connection with Failed can't be used any more.
+func (c *conn) failure() error {
+	errno := c.loop.sys.ConnectError(int(c.fd))
+	if errno == 0 {
+		errno = syscall.ECONNRESET
+	}
+	return os.NewSyscallError("recv", errno)
 }
 
 // Alive implements Conn. Events tell of an end as soon as the loop has turned, so that no system call is needed but where the last read filled its buffer.
@@ -422,7 +429,7 @@ func (c *conn) close(reset bool) {
 		l.schedule(c.writer)
 	}
 	if c.relay != nil {
-		c.relay.fail(&c.relay.flows[0], net.ErrClosed)
+		c.relay.stop(net.ErrClosed)
 	}
 }
 

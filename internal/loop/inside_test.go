@@ -446,3 +446,35 @@ func TestTheWatchdogIsSilentAboutLoopsThatAreIdleBusyOrStopped(t *testing.T) {
 		t.Error("logged: ", got)
 	}
 }
+
+// exploding is a System whose Recv panics.
+type exploding struct{ *dummy }
+
+func (exploding) Recv(int, []byte) (int, syscall.Errno) { panic("planted") }
+
+// A fault on the loop itself costs one tunnel.
+func TestAPanicOfARelayEndsItsTunnel(t *testing.T) {
+	l, sys := byHand(t)
+	l.sys = exploding{sys}
+	a, b := open(t, l, 7), open(t, l, 8)
+	var fromA, fromB Flow
+	l.Go(func() { fromA, fromB = Relay(l, NewStream(a, nil, 0), NewStream(b, nil, 0)) })
+	l.turn()
+	sys.events = []Event{{Fd: 7, Tag: a.tag, Ready: In}}
+	l.turn()
+	l.turn()
+	if fromA.Err == nil || fromB.Err == nil || l.panics.Load() != 1 || a.relay != nil {
+		t.Error(fromA, fromB, l.panics.Load())
+	}
+}
+
+func TestATunnelNeedsItsSocketsForItself(t *testing.T) {
+	l, _ := byHand(t)
+	a, b := open(t, l, 7), open(t, l, 8)
+	l.Go(func() { _, _ = b.Read(make([]byte, 1)) })
+	l.Go(func() { Relay(l, NewStream(a, nil, 0), NewStream(b, nil, 0)) })
+	l.turn()
+	if l.panics.Load() != 1 {
+		t.Error("a socket that another task reads from became a tunnel's")
+	}
+}

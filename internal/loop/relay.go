@@ -103,7 +103,8 @@ type relay struct {
 	flows [2]flow
 	idle  time.Duration // bounds the time without a byte; 0 is no bound
 	last  time.Duration // when the last byte passed
-	due   bool          // in runq
+	timer timer
+	due   bool // in runq
 	over  bool
 }
 
@@ -114,16 +115,20 @@ type flow struct {
 	block    []byte // that rest lies in; nil: rest is borrowed
 	size     int    // of the next block: larger when the last one was filled
 	blocked  bool   // to has not taken all of rest
-	ended    bool
+	ended    bool   // Err is final
 	Flow
 }
 
 func newRelay(a, b *Stream, ca, cb *conn) *relay {
+	if ca.reader != nil || ca.writer != nil || cb.reader != nil || cb.writer != nil {
+		panic("loop: a tunnel's socket is in use by another task")
+	}
 	l := ca.loop
 	r := &relay{loop: l, task: l.current, last: l.now, idle: a.idle}
 	if r.idle == 0 || b.idle != 0 && b.idle < r.idle {
 		r.idle = b.idle
 	}
+	r.timer.owner = r
 	r.flows[0] = flow{from: ca, to: cb, rest: a.rest, size: buf.Small}
 	r.flows[1] = flow{from: cb, to: ca, rest: b.rest, size: buf.Small}
 	return r
@@ -133,21 +138,19 @@ func newRelay(a, b *Stream, ca, cb *conn) *relay {
 func (r *relay) run() (fromA, fromB Flow) {
 	a, b := r.flows[0].from, r.flows[1].from
 	a.relay, b.relay = r, r
+	a.ReadBy(0)
 	b.ReadBy(0)
-	r.bound()
+	r.expire(r.loop.now)
 	r.schedule()
 	for !r.over {
 		if r.task.suspend() != nil {
-			r.fail(&r.flows[0], ErrStopped)
+			r.stop(ErrStopped)
 		}
 	}
 	a.relay, b.relay = nil, nil
+	r.loop.timers.clear(&r.timer)
 	for i := range r.flows {
-		f := &r.flows[i]
-		f.giveBack()
-		if !f.ended {
-			f.Err = os.ErrDeadlineExceeded
-		}
+		r.flows[i].giveBack()
 	}
 	return r.flows[0].Flow, r.flows[1].Flow
 }
@@ -160,33 +163,36 @@ func (r *relay) schedule() {
 	}
 }
 
-// bound sets the deadline of the tunnel, on one of its sockets.
-func (r *relay) bound() {
-	if r.idle > 0 {
-		r.flows[0].from.ReadBy(r.last + r.idle)
+// expire implements expirer: the tunnel has been idle for too long, or the last byte has come since the timer was set.
+func (r *relay) expire(now time.Duration) {
+	switch {
+	case r.idle == 0 || r.over:
+	case passed(r.last+r.idle, now):
+		r.stop(os.ErrDeadlineExceeded)
+	default:
+		r.loop.timers.set(&r.timer, r.last+r.idle)
 	}
 }
 
-// move moves what there is, on the loop itself: it never waits.
+// move moves what there is, on the loop itself: it never waits. A panic ends the tunnel, not the loop.
 func (r *relay) move() {
 	r.due = false
-	if r.over {
-		return // it was due, and ended before its turn came
-	}
+	defer func() {
+		if reason := recover(); reason != nil {
+			r.loop.panicked("a tunnel", reason)
+			r.stop(errRelayTask)
+		}
+	}()
 	for i := range r.flows {
 		r.step(&r.flows[i])
-	}
-	if a := r.flows[0].from; !r.over && passed(a.readBy, r.loop.now) {
-		if passed(r.last+r.idle, r.loop.now) {
-			r.end()
-			return
-		}
-		r.bound()
 	}
 }
 
 // step moves the bytes of one direction until one of its sockets would block.
 func (r *relay) step(f *flow) {
+	if f.from.ready&Failed != 0 { // also if it has been half-closed, or nobody would read from it for long
+		r.fail(f, f.from.failure())
+	}
 	for range relayBlocks {
 		if f.ended || r.over || !r.flush(f) || f.from.ready&In == 0 {
 			return
@@ -198,10 +204,7 @@ func (r *relay) step(f *flow) {
 			switch err {
 			case errAgain:
 			case io.EOF:
-				f.ended = true
-				if f.Err = f.to.CloseWrite(); f.Err != nil || r.flows[0].ended && r.flows[1].ended {
-					r.end()
-				}
+				r.finish(f)
 			default:
 				r.fail(f, err)
 			}
@@ -247,14 +250,30 @@ func (f *flow) giveBack() {
 	}
 }
 
-// fail ends the relay because one direction can't go on.
-func (r *relay) fail(f *flow, err error) {
-	f.Err, f.ended = err, true
-	r.end()
+// finish passes the end of one direction on. The other one goes on.
+func (r *relay) finish(f *flow) {
+	f.ended, f.Err = true, f.to.CloseWrite()
+	if f.Err != nil || r.flows[0].ended && r.flows[1].ended {
+		r.stop(os.ErrDeadlineExceeded)
+	}
 }
 
-// end has the task go on.
-func (r *relay) end() {
+// fail ends the relay because one direction can't go on.
+func (r *relay) fail(f *flow, err error) {
+	f.ended, f.Err = true, err
+	r.stop(os.ErrDeadlineExceeded)
+}
+
+// stop ends the relay: directions that have not ended get err. The task goes on.
+func (r *relay) stop(err error) {
+	if r.over {
+		return
+	}
 	r.over = true
+	for i := range r.flows {
+		if f := &r.flows[i]; !f.ended {
+			f.ended, f.Err = true, err
+		}
+	}
 	r.loop.schedule(r.task)
 }

@@ -154,6 +154,40 @@ func TestATunnelIsIdleOnlyWhenNeitherSideTalks(t *testing.T) {
 	})
 }
 
+// A reset is noticed where nobody reads, too: behind a half-close, and while the other end takes nothing.
+func TestATunnelEndsWhenAnEndIsResetThatNobodyReadsFrom(t *testing.T) {
+	for _, before := range []string{"blocked", "half-closed"} {
+		t.Run(before, func(t *testing.T) {
+			eachLoop(t, func(t *testing.T, m *machine) {
+				c1, p1 := m.pair()
+				c2, p2 := m.pair()
+				wait := relayed(m, c1, c2, "", 0, func(c loop.Conn) loop.Conn { return c })
+				if before == "blocked" {
+					full := make(chan struct{})
+					send(m, func() {
+						_, _ = p1.Write(flood())
+						close(full)
+					})
+					m.pass(moment)
+				} else {
+					write(t, p1, "x")
+					if err := p1.CloseWrite(); err != nil {
+						t.Error(err)
+					}
+					if got, err := io.ReadAll(p2); string(got) != "x" || err != nil {
+						t.Errorf("%q, %v", got, err)
+					}
+				}
+				p1.Reset()
+				if _, from2 := wait(); !loop.IsTimeout(from2.Err) && from2.Err == nil {
+					t.Error(from2)
+				}
+				p2.Close()
+			})
+		})
+	}
+}
+
 // The task of a tunnel hears of a connection that somebody else has closed.
 func TestATunnelEndsWhenItsConnectionIsClosed(t *testing.T) {
 	eachLoop(t, func(t *testing.T, m *machine) {

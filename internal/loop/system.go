@@ -81,4 +81,5 @@ const (
 	Out                      // room to write
 	InEnd                    // the peer will send no more (FIN)
 	Broken                   // reset, or closed in both directions
+	Failed                   // an error is pending: reset, or timed out
 )

@@ -143,6 +143,9 @@ func (s *linux) translate(events []Event) int {
 		if raw.Events&(syscall.EPOLLERR|syscall.EPOLLHUP) != 0 {
 			r |= In | Out | Broken
 		}
+		if raw.Events&syscall.EPOLLERR != 0 {
+			r |= Failed
+		}
 		events[out] = Event{Fd: int(raw.Fd), Tag: uint32(raw.Pad), Ready: r}
 		out++
 	}

@@ -92,11 +92,16 @@ func (t *task) failed(reason any) {
 		t.running = false
 		t.loop.forget(t)
 	}
-	t.loop.panics.Add(1)
-	t.loop.log.Error("panic in a task; its connection is closed", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
+	t.loop.panicked("a task", reason)
 	if c := t.work.conn; c != nil {
 		c.Reset()
 	}
+}
+
+// panicked counts and logs a panic, with the stack that it is called on.
+func (l *Loop) panicked(what string, reason any) {
+	l.panics.Add(1)
+	l.log.Error("panic in "+what+"; its connection is closed", "panic", fmt.Sprint(reason), "stack", string(debug.Stack()))
 }
 
 // forget takes t out of the loop's list.

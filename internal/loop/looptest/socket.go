@@ -128,6 +128,9 @@ func (s *socket) ready() loop.Ready {
 	if s.dead || s.inEnd && s.outEnd {
 		r |= loop.In | loop.Out | loop.InEnd | loop.Broken
 	}
+	if s.dead {
+		r |= loop.Failed
+	}
 	return r
 }
 

@@ -70,7 +70,7 @@ func New(s Settings, loops int, set *metric.Set) (*Log, error) {
 		Failed:  func(err error, lines int) { l.writeFailed(s.Failed, err, lines) },
 	})
 	if err != nil {
-		return nil, fmt.Errorf("access log: %w", err)
+		return nil, fmt.Errorf("log.access.file: %w", err)
 	}
 	l.file = file
 	close(opened)
@@ -92,7 +92,7 @@ func (l *Log) Apply(s Settings) error {
 	defer l.mu.Unlock()
 	if s.File != l.settings.File {
 		if err := l.file.Switch(s.File); err != nil {
-			return fmt.Errorf("access log: %w", err)
+			return fmt.Errorf("log.access.file: %w", err)
 		}
 	}
 	l.use(s)

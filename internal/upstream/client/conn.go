@@ -12,8 +12,14 @@ import (
 	wire "sluice/internal/wire/h1"
 )
 
-// headBytes is the size of the block that a response is first read into: the content of most responses comes with the head.
-const headBytes = buf.Large
+// headBytes is the size of the block that a response is first read into: the content of most responses comes with the head. That of a tunnel's is kept as long as the
+// tunnel.
+func (c *conn) headBytes() int {
+	if c.x.Request.Upgrade != nil {
+		return buf.Small
+	}
+	return buf.Large
+}
 
 // A conn is a connection to an endpoint. It belongs to the task of the exchange that uses it, or is in its shard's list of idle ones.
 type conn struct {
@@ -278,7 +284,7 @@ func (c *conn) readHead(silent bool) *exchange.Error {
 			}
 			scanned = max(len(received)-3, 0)
 		}
-		if err := c.fill(headBytes); err != nil {
+		if err := c.fill(c.headBytes()); err != nil {
 			if failed := c.pump.failure(); failed != nil {
 				return failed
 			}

@@ -1,10 +1,10 @@
 // Package admin is the door for operators: an HTTP server on a Unix socket that only the user of the process can open, or on loopback.
 //
-// It answers GET /v1/status (JSON), /v1/metrics and /metrics (Prometheus text). A second listener may answer /metrics alone, for a Prometheus on another
+// It answers GET /v1/status (JSON), /v1/metrics and /metrics (Prometheus text), and on the Unix socket POST /v1/reload. A second listener may answer /metrics alone, for a Prometheus on another
 // machine. It is a service beside the way of a request: what it shows is read through functions that app gives it, and it knows no other package's types.
 //
 // Here net/http is right: few requests, no data path. On TCP a request must name the listener's own host, or else any page in a browser on this machine
-// could read the answers under a name that it points at 127.0.0.1 (DNS rebinding). Whoever can connect may read; nothing can be changed yet.
+// could read the answers under a name that it points at 127.0.0.1 (DNS rebinding). Whoever can connect may read, and over the socket reload.
 package admin
 
 import (
@@ -46,6 +46,7 @@ type Settings struct {
 type Sources struct {
 	Status  func() Status
 	Metrics func(io.Writer) error // writes the text format of Prometheus 0.0.4
+	Reload  func() Reload         // may take long, and may call Apply
 	Log     *slog.Logger
 }
 
@@ -56,6 +57,7 @@ type Server struct {
 	mu      sync.Mutex // keeps Apply and Close apart
 	admin   *listener  // nil if off; guarded by mu
 	metrics *listener  // nil if off; guarded by mu
+	retired sync.WaitGroup
 }
 
 // New starts the server. An address that can't be listened on is an error, and so is a socket that another process answers.
@@ -71,11 +73,11 @@ func New(s Settings, sources Sources) (*Server, error) {
 func (srv *Server) Apply(s Settings) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	admin, err := srv.next(srv.admin, adminAddress(s.Listen), srv.routes())
+	admin, err := srv.next(srv.admin, adminAddress(s.Listen))
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
-	metrics, err := srv.next(srv.metrics, metricsAddress(s.Metrics), routes{"/metrics": srv.metricsText})
+	metrics, err := srv.next(srv.metrics, metricsAddress(s.Metrics))
 	if err != nil {
 		if admin != srv.admin {
 			admin.close()
@@ -85,26 +87,32 @@ func (srv *Server) Apply(s Settings) error {
 	oldAdmin, oldMetrics := srv.admin, srv.metrics
 	srv.admin, srv.metrics = admin, metrics
 	if oldAdmin != admin {
-		err = errors.Join(err, oldAdmin.close())
+		srv.retire(oldAdmin)
 	}
 	if oldMetrics != metrics {
-		err = errors.Join(err, oldMetrics.close())
-	}
-	if err != nil {
-		srv.sources.Log.Warn("an old admin listener was not closed cleanly", "error", err)
+		srv.retire(oldMetrics)
 	}
 	return nil
 }
 
+// retire closes a listener behind the caller's back, who may be a request of that listener.
+func (srv *Server) retire(l *listener) {
+	srv.retired.Go(func() {
+		if err := l.close(); err != nil {
+			srv.sources.Log.Warn("an old admin listener was not closed cleanly", "error", err)
+		}
+	})
+}
+
 // next returns the listener for an address: the old one if it has that address.
-func (srv *Server) next(old *listener, at address, r routes) (*listener, error) {
+func (srv *Server) next(old *listener, at address) (*listener, error) {
 	if at == (address{}) {
 		return nil, nil
 	}
 	if old != nil && old.at == at {
 		return old, nil
 	}
-	return srv.listen(at, r)
+	return srv.listen(at)
 }
 
 // Address returns where the admin API is served: the socket's path or the TCP address, empty if it is off.
@@ -131,6 +139,7 @@ func (srv *Server) Close() error {
 	defer srv.mu.Unlock()
 	err := errors.Join(srv.admin.close(), srv.metrics.close())
 	srv.admin, srv.metrics = nil, nil
+	srv.retired.Wait()
 	return err
 }
 
@@ -169,7 +178,7 @@ type listener struct {
 	done   chan struct{} // closed when Serve has returned
 }
 
-func (srv *Server) listen(at address, r routes) (*listener, error) {
+func (srv *Server) listen(at address) (*listener, error) {
 	var socket net.Listener
 	var err error
 	if at.network == "unix" {
@@ -180,7 +189,10 @@ func (srv *Server) listen(at address, r routes) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	var h http.Handler = r
+	var h http.Handler = srv.routes(at)
+	if at.any {
+		h = routes{"/metrics": {get: srv.metricsText}}
+	}
 	if at.network == "tcp" {
 		h = onlyOwnHost{h, at}
 	}

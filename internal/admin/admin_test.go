@@ -28,7 +28,8 @@ func sources() Sources {
 			_, err := io.WriteString(w, "sluice_requests_total 5\n")
 			return err
 		},
-		Log: slog.New(slog.DiscardHandler),
+		Reload: func() Reload { return Reload{Generation: 8} },
+		Log:    slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -241,6 +242,7 @@ func TestApplyMovesListenersAndKeepsWhatStays(t *testing.T) {
 	if err := srv.Apply(Settings{Listen: second}); err != nil {
 		t.Fatal(err)
 	}
+	srv.retired.Wait()
 	if _, err := os.Lstat(first); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("the old socket is left")
 	}
@@ -381,5 +383,52 @@ func TestHeadsAreLimited(t *testing.T) {
 	line, _ := bufio.NewReader(c).ReadString('\n')
 	if !strings.Contains(line, "431") {
 		t.Errorf("a head that is too long is answered %q", line)
+	}
+}
+
+func TestReloadIsForTheSocketOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "admin.sock")
+	start(t, Settings{Listen: path})
+	r, err := NewClient(path).Reload()
+	if err != nil || r.Generation != 8 || r.Error != "" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if code, _, fields := ask(t, client(t, path), "GET", "http://sluice/v1/reload"); code != 405 || fields.Get("Allow") != "POST" {
+		t.Error(code, fields)
+	}
+	loopback := start(t, Settings{Listen: "127.0.0.1:0"})
+	if code, _, _ := ask(t, client(t, loopback.Address()), "POST", "http://localhost/v1/reload"); code != 404 {
+		t.Error("on loopback anybody can reload: ", code)
+	}
+	if _, err := NewClient(loopback.Address()).Reload(); err == nil || !strings.Contains(err.Error(), "refuses") {
+		t.Error(err)
+	}
+}
+
+// A reload may move the listener that it was asked on: the answer still comes.
+func TestARequestMayMoveItsOwnListener(t *testing.T) {
+	folder := t.TempDir()
+	first, second := filepath.Join(folder, "1.sock"), filepath.Join(folder, "2.sock")
+	var srv *Server
+	of := sources()
+	of.Reload = func() Reload {
+		if err := srv.Apply(Settings{Listen: second}); err != nil {
+			return Reload{Error: err.Error()}
+		}
+		return Reload{Generation: 9}
+	}
+	srv, err := New(Settings{Listen: first}, of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	if r, err := NewClient(first).Reload(); err != nil || r.Generation != 9 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if s, err := NewClient(second).Status(); err != nil || s.PID != 42 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := NewClient(filepath.Join(folder, "none")).Status(); err == nil || !strings.Contains(err.Error(), "no Sluice answers at") {
+		t.Error(err)
 	}
 }

@@ -10,29 +10,67 @@ import (
 	"strings"
 )
 
-// routes are the resources of a listener by their exact path. All of them are read with GET or HEAD.
-type routes map[string]http.HandlerFunc
+// routes are the resources of a listener by their exact path.
+type routes map[string]resource
 
-func (srv *Server) routes() routes {
-	return routes{
-		"/v1/status":  srv.status,
-		"/v1/metrics": srv.metricsText,
-		"/metrics":    srv.metricsText,
+// A resource is read with GET or HEAD, or does something with POST.
+type resource struct{ get, post http.HandlerFunc }
+
+// methods is what the resource can be asked with.
+func (r resource) methods() string {
+	if r.get == nil {
+		return "POST"
 	}
+	return "GET, HEAD"
+}
+
+// handler returns what answers a method, nil if nothing does.
+func (r resource) handler(method string) http.HandlerFunc {
+	switch method {
+	case http.MethodGet, http.MethodHead:
+		return r.get
+	case http.MethodPost:
+		return r.post
+	}
+	return nil
+}
+
+// routes are the resources at an address. On TCP anybody on this machine can ask: there things can be looked at and not changed.
+func (srv *Server) routes(at address) routes {
+	r := routes{
+		"/v1/status":  {get: srv.status},
+		"/v1/metrics": {get: srv.metricsText},
+		"/metrics":    {get: srv.metricsText},
+	}
+	if at.network == "unix" {
+		r["/v1/reload"] = resource{post: srv.reload}
+	}
+	return r
 }
 
 // ServeHTTP implements http.Handler. Not http.ServeMux: its 404 and 405 are plain text, and it redirects paths that are not in normal form.
 func (r routes) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	h, ok := r[q.URL.Path]
+	resource, ok := r[q.URL.Path]
+	h := resource.handler(q.Method)
 	switch {
 	case !ok:
 		writeError(w, http.StatusNotFound, "there is nothing at this path")
-	case q.Method != http.MethodGet && q.Method != http.MethodHead:
-		w.Header().Set("Allow", "GET, HEAD")
-		writeError(w, http.StatusMethodNotAllowed, "this can only be read: use GET")
+	case h == nil:
+		w.Header().Set("Allow", resource.methods())
+		writeError(w, http.StatusMethodNotAllowed, "this can only be asked with "+resource.methods())
 	default:
 		h(w, q)
 	}
+}
+
+// reload answers when the new config is in force, or with why it is not.
+func (srv *Server) reload(w http.ResponseWriter, _ *http.Request) {
+	outcome := srv.sources.Reload()
+	status := http.StatusOK
+	if outcome.Error != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	writeJSON(w, status, outcome)
 }
 
 func (srv *Server) status(w http.ResponseWriter, _ *http.Request) {

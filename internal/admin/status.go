@@ -18,6 +18,13 @@ type Status struct {
 	Pools         []Pool     `json:"pools"`
 }
 
+// Reload is what POST /v1/reload answers: with status 200 if the config is in force, 422 if it is refused and nothing has changed.
+type Reload struct {
+	Generation uint64 `json:"generation"`         // of the snapshot in use
+	Error      string `json:"error,omitempty"`    // why the config is refused; "" if it is in force
+	Messages   string `json:"messages,omitempty"` // all that is wrong with the file, with source lines and carets
+}
+
 // A Listener is an address that clients connect to.
 type Listener struct {
 	Address string `json:"address"`

@@ -96,7 +96,8 @@ type Process struct {
 
 	inForce atomic.Pointer[inForce] // nil before the first config
 
-	mu sync.Mutex // keeps Start, Reload and Stop apart
+	mu    sync.Mutex // keeps Start, Reload and Stop apart
+	ended bool       // Stop has been called; guarded by mu
 }
 
 // inForce is the config that the process follows. It does not change.
@@ -196,6 +197,7 @@ func (p *Process) Log() *slog.Logger { return p.log.Logger }
 func (p *Process) Stop(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.ended = true
 	if cut := p.engine.Stop(ctx); cut > 0 {
 		p.log.Warn("connections were cut off", "connections", cut)
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -21,6 +22,9 @@ import (
 func (p *Process) Reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return errors.New("the process is about to end")
+	}
 	if err := p.access.Reopen(); err != nil {
 		p.log.Error("the access log can't be opened again; the old file stays in use", "error", err)
 	}

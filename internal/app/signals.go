@@ -24,7 +24,7 @@ func Signals() <-chan os.Signal {
 func (p *Process) Wait(signals <-chan os.Signal) {
 	for s := range signals {
 		if s == syscall.SIGHUP && p.program.File != "" {
-			p.reload()
+			_ = p.reload() // its outcome is in the log
 			continue
 		}
 		p.end(s, signals)
@@ -33,12 +33,12 @@ func (p *Process) Wait(signals <-chan os.Signal) {
 }
 
 // reload is Reload with its outcome in the log.
-func (p *Process) reload() {
+func (p *Process) reload() error {
 	err := p.Reload()
 	if err == nil {
 		p.reloads("done").Add(0, 1)
 		p.log.Info("reloaded", "generation", p.engine.Snapshot().Generation, "config", p.program.File)
-		return
+		return nil
 	}
 	p.reloads("refused").Add(0, 1)
 	p.log.Error("the new config is refused; the old one stays in force", "error", err)
@@ -50,6 +50,7 @@ func (p *Process) reload() {
 			}
 		}
 	}
+	return err
 }
 
 // end stops the process in order, or at once when a further signal comes.

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"sluice/internal/admin"
@@ -13,7 +15,7 @@ import (
 
 // adminSources is what the admin server shows.
 func (p *Process) adminSources() admin.Sources {
-	return admin.Sources{Status: p.status, Metrics: p.writeMetrics, Log: p.log.Logger}
+	return admin.Sources{Status: p.status, Metrics: p.writeMetrics, Reload: p.reloadForAdmin, Log: p.log.Logger}
 }
 
 func (p *Process) writeMetrics(w io.Writer) error {
@@ -22,6 +24,22 @@ func (p *Process) writeMetrics(w io.Writer) error {
 		return err
 	}
 	return p.set.WriteText(w)
+}
+
+// reloadForAdmin is a reload with its outcome as data.
+func (p *Process) reloadForAdmin() admin.Reload {
+	var outcome admin.Reload
+	if err := p.reload(); err != nil {
+		outcome.Error = err.Error()
+		var bad *ConfigError
+		if errors.As(err, &bad) {
+			var messages strings.Builder
+			_ = bad.Decoder.Render(&messages, false)
+			outcome.Messages = messages.String()
+		}
+	}
+	outcome.Generation = p.engine.Snapshot().Generation
+	return outcome
 }
 
 // status is what the process tells about itself.

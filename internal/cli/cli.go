@@ -61,7 +61,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newConfig(), newExplain(), newSchema(), newVersion())
+	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newConfig(), newExplain(), newReload(), newSchema(), newStatus(), newVersion())
 	return root
 }
 

@@ -207,6 +207,47 @@ func TestReloadChangesWhatHasChanged(t *testing.T) {
 	p.ends(0)
 }
 
+func TestReloadAndStatusAskTheRunningProcess(t *testing.T) {
+	address, _, _ := origin(t, "hello")
+	port := freePort(t)
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	config := strings.Replace(siteConfig(port, address, ""), "admin: off", "admin: { listen: \"unix:"+socket+"\" }", 1)
+	name := write(t, config)
+	p := start(t, sluice(t, "run", "--config", name))
+	p.await("msg=started")
+	get(t, newClient(t), port, "/")
+
+	stdout, stderr, status := outcome(t, sluice(t, "status", "--admin", socket))
+	for _, want := range []string{"config     " + name + ", generation 1 since ", "listeners  127.0.0.1:" + strconv.Itoa(port), "http://" + address + "  up     0       1     1         0\n"} {
+		if status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("status %d, no %q in\n%s%s", status, want, stdout, stderr)
+		}
+	}
+	if stdout, _, status := outcome(t, sluice(t, "status", "--admin", socket, "--json")); status != 0 || !strings.Contains(stdout, `"generation": 1,`) {
+		t.Errorf("status %d\n%s", status, stdout)
+	}
+	if stdout, stderr, status := outcome(t, sluice(t, "reload", "--admin", socket)); status != 0 || stdout != "reloaded: generation 2 is in force\n" {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	p.await("msg=reloaded generation=2")
+	rewrite(t, name, badConfig)
+	_, stderr, status = outcome(t, sluice(t, "reload", "--admin", socket))
+	if status != 2 || !strings.Contains(stderr, name+":3:5: error[unknown-key]") || !strings.Contains(stderr, "^^^ did you mean \"to\"?\n") || !strings.HasSuffix(stderr, "the old config stays in force\n") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	rewrite(t, name, strings.Replace(config, "log: {", "log: { file: /nonexistent/x.log,", 1))
+	_, stderr, status = outcome(t, sluice(t, "reload", "--admin", socket))
+	if status != 1 || !strings.Contains(stderr, "log.file: open /nonexistent/x.log: no such file or directory; the old config stays in force\n") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	get(t, newClient(t), port, "/")
+	p.signal(os.Interrupt)
+	p.ends(0)
+	if _, stderr, status := outcome(t, sluice(t, "status", "--admin", socket)); status != 1 || !strings.Contains(stderr, "no Sluice answers at "+socket) {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+}
+
 func TestAReloadThatCannotListenChangesNothing(t *testing.T) {
 	address, _, _ := origin(t, "hello")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

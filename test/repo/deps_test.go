@@ -58,7 +58,7 @@ const layers = `
 	demo:
 	manual: build config
 	explain: build config snapshot serve route downstream/h1 upstream/resolve exchange loop
-	cli: app build config demo manual explain
+	cli: admin app build config demo manual explain
 	cmd/sluice: cli
 `
 

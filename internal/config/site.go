@@ -94,7 +94,7 @@ func (t ScopeTimeouts) Over(pool Timeouts) Timeouts {
 type Forward struct {
 	// EarlyHints passes interim responses 103 on to HTTP/1.1 clients, too: common ones take it for the final response.
 	EarlyHints bool `conf:"early_hints"`
-	// Upgrade names the protocols that a connection may change to; off is none.
+	// Upgrade names the protocols that a connection may change to; off is none. Offers of requests with content are ignored.
 	Upgrade []string `conf:"upgrade,one,off"`
 	// Trace passes TRACE on instead of refusing it.
 	Trace bool `conf:"trace"`

@@ -57,7 +57,7 @@ func (f *Forwarder) Admit(x *exchange.Exchange) (exchange.Verdict, error) {
 // upgrade keeps the first protocol that the client offers and the route allows. Offers may be ignored (RFC 9110, section 7.8), and are if there is content: an
 // origin could change to another protocol while we still send it.
 func (f *Forwarder) upgrade(r *exchange.Request) {
-	if r.Content != nil {
+	if r.Content != nil && r.Content.Length() != 0 {
 		r.Upgrade = nil
 		return
 	}

@@ -59,7 +59,7 @@ func (e *ConfigError) Error() string {
 // not be used if d.Failed. A fault of the program itself becomes a diagnostic: no config may end a process that runs.
 func Read(load func(d *config.Decoder) *config.Config) (d *config.Decoder, cfg *config.Config, snap *snapshot.Snapshot) {
 	d = &config.Decoder{Features: build.Features()}
-	defer func() { d.Accept() }()
+	defer d.Accept()
 	defer func() {
 		if reason := recover(); reason != nil {
 			d.Hintf(nil, "internal", "please report it with the config", "Sluice can't read this config, which is a fault of its own: %v\n%s", reason, debug.Stack())

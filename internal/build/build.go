@@ -146,12 +146,12 @@ func (b *builder) routes() {
 			continue
 		}
 		site := route.Site{Listener: listenerName(s.Name), Host: host, Route: b.route(s.Key.Value, "site", &s.Scope)}
-		if s.Name == (config.SiteName{}) {
-			site.Listener = s.Key.Value // where it is in nobody's way; its fault has been reported
-		}
 		for i, r := range s.Routes {
 			rule := route.Rule{Matches: compileMatch(b.d, r.Match), Route: b.route(s.Key.Value, routeName(i, r), &r.Scope)}
 			site.Rules = append(site.Rules, rule)
+		}
+		if s.Name == (config.SiteName{}) {
+			continue // the fault of its name has been reported, and those of its settings now
 		}
 		sites = append(sites, site)
 		written = append(written, s)

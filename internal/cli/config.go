@@ -2,11 +2,8 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
-
-	"sluice/internal/app"
 )
 
 func newConfig() *cobra.Command {
@@ -18,20 +15,15 @@ func newConfig() *cobra.Command {
 		Example: `  sluice config
   sluice config --config /etc/sluice/sluice.yaml`,
 		Args: noArguments,
-		RunE: does(func(c *cobra.Command, _ []string) (err error) {
-			if file == "" {
-				if file, err = findConfig(defaultFiles()); err != nil {
-					return err
-				}
-			}
-			d, cfg, _ := app.Read(fromFile(file))
-			if cfg == nil || d.Failed() {
-				return &app.ConfigError{Decoder: d}
+		RunE: does(func(c *cobra.Command, _ []string) error {
+			_, cfg, err := readConfig(file)
+			if err != nil {
+				return err
 			}
 			_, err = fmt.Fprint(c.OutOrStdout(), cfg.Merged().YAML())
 			return err
 		}),
 	}
-	c.Flags().StringVarP(&file, "config", "c", "", "config `file` (default "+strings.Join(defaultFiles(), ", then ")+")")
+	configFlag(c, &file)
 	return c
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sluice/internal/app"
 	"sluice/internal/config"
 	"sluice/internal/explain"
 )
@@ -42,14 +41,9 @@ The port of the URL is the one that the request comes to; http:// without one is
 			if err != nil {
 				return err
 			}
-			if file == "" {
-				if file, err = findConfig(defaultFiles()); err != nil {
-					return err
-				}
-			}
-			d, cfg, _ := app.Read(fromFile(file))
-			if cfg == nil || d.Failed() {
-				return &app.ConfigError{Decoder: d}
+			d, cfg, err := readConfig(file)
+			if err != nil {
+				return err
 			}
 			a, err := explain.Explain(d, cfg, *q)
 			if err != nil {
@@ -61,7 +55,7 @@ The port of the URL is the one that the request comes to; http:// without one is
 			return printAnswer(c.OutOrStdout(), a)
 		}),
 	}
-	c.Flags().StringVarP(&file, "config", "c", "", "config `file` (default "+strings.Join(defaultFiles(), ", then ")+")")
+	configFlag(c, &file)
 	c.Flags().StringVar(&client, "client", defaultClient, "`address` of the client")
 	c.Flags().StringArrayVarP(&fields, "header", "H", nil, "a further `field` of the request, as \"Name: value\"; once for each")
 	c.Flags().BoolVar(&asJSON, "json", false, "write the answer as JSON")

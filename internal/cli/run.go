@@ -30,11 +30,9 @@ SIGHUP: the config is read again and log files are opened again. A config that c
   sluice run --config /etc/sluice/sluice.yaml`,
 		Args: noArguments,
 		RunE: does(func(*cobra.Command, []string) error {
-			if file == "" {
-				var err error
-				if file, err = findConfig(defaultFiles()); err != nil {
-					return err
-				}
+			file, err := orDefault(file)
+			if err != nil {
+				return err
 			}
 			stop, err := startProfile(profile)
 			if err != nil {
@@ -44,10 +42,36 @@ SIGHUP: the config is read again and log files are opened again. A config that c
 			return run(app.Program{File: file, Load: fromFile(file)})
 		}),
 	}
-	c.Flags().StringVarP(&file, "config", "c", "", "config `file` (default "+strings.Join(defaultFiles(), ", then ")+")")
+	configFlag(c, &file)
 	c.Flags().StringVar(&profile, "cpu-profile", "", "write a CPU profile of the whole run to this `file`, for go tool pprof")
 	_ = c.Flags().MarkHidden("cpu-profile")
 	return c
+}
+
+// configFlag adds the flag that names the config.
+func configFlag(c *cobra.Command, file *string) {
+	c.Flags().StringVarP(file, "config", "c", "", "config `file` (default "+strings.Join(defaultFiles(), ", then ")+")")
+}
+
+// orDefault returns the file that a flag names, or the first default one that is there.
+func orDefault(file string) (string, error) {
+	if file != "" {
+		return file, nil
+	}
+	return findConfig(defaultFiles())
+}
+
+// readConfig reads the config that a flag names, for a command that shows something of it.
+func readConfig(file string) (*config.Decoder, *config.Config, error) {
+	file, err := orDefault(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, cfg, _ := app.Read(fromFile(file))
+	if cfg == nil || d.Failed() {
+		return nil, nil, &app.ConfigError{Decoder: d}
+	}
+	return d, cfg, nil
 }
 
 // run runs a program until a signal ends it.

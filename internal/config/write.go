@@ -9,42 +9,36 @@ import (
 
 // Merged returns the tree as it is in force: what was included is in it, and sites and routes have what they inherit. It must have been read without an error.
 func (c *Config) Merged() *Node {
-	root := c.Root.without("defaults", "include")
-	merged := *root
-	merged.Entries = slices.Clone(root.Entries)
-	for i, e := range merged.Entries {
-		if e.Key.Value != "sites" {
-			continue
-		}
-		sites := *e.Value
+	return c.Root.without("defaults", "include").with("sites", func(sites *Node) {
 		sites.Entries = nil
 		for _, s := range c.Sites {
 			sites.Entries = append(sites.Entries, Entry{s.Key, s.merged()})
 		}
-		merged.Entries[i].Value = &sites
-	}
-	return &merged
+	})
 }
 
 // merged returns the settings of a site with those of its routes as they are in force.
 func (s *Site) merged() *Node {
-	if len(s.Routes) == 0 {
-		return s.Node
-	}
-	site := *s.Node
-	site.Entries = slices.Clone(s.Node.Entries)
-	for i, e := range site.Entries {
-		if e.Key.Value != "routes" {
-			continue
-		}
-		routes := *e.Value
+	return s.Node.with("routes", func(routes *Node) {
 		routes.Items = nil
 		for _, r := range s.Routes {
 			routes.Items = append(routes.Items, r.Node)
 		}
-		site.Entries[i].Value = &routes
+	})
+}
+
+// with returns a copy of n in which the value of key, if there is one, is a changed copy.
+func (n *Node) with(key string, change func(value *Node)) *Node {
+	copied := *n
+	copied.Entries = slices.Clone(n.Entries)
+	for i, e := range copied.Entries {
+		if e.Key.Value == key {
+			value := *e.Value
+			change(&value)
+			copied.Entries[i].Value = &value
+		}
 	}
-	return &site
+	return &copied
 }
 
 // YAML writes a tree as a file would have it, without its secrets.

@@ -32,7 +32,8 @@ type Flow struct {
 var errRelayTask = errors.New("the task of one direction has failed")
 
 // Relay joins two ends on d and copies both ways until both directions have ended, or one has failed. It leaves both ends to the caller.
-// Two sockets of one loop are relayed by the loop itself: no task is resumed for what passes, and no block held while nothing does.
+// Two sockets of one loop are relayed by the loop itself: no task is resumed for what passes, and no block
+// held of its own while nothing does.
 func Relay(d Driver, a, b End) (fromA, fromB Flow) {
 	sa, okA := a.(*Stream)
 	sb, okB := b.(*Stream)
@@ -210,11 +211,7 @@ func (r *relay) step(f *flow) {
 			}
 			return
 		}
-		if n == len(f.block) {
-			f.size = buf.Large
-		} else if n < buf.Small {
-			f.size = buf.Small
-		}
+		f.size = nextSize(f.size, n)
 		f.rest = f.block[:n]
 		r.last = r.loop.now
 	}

@@ -65,13 +65,20 @@ func (s *Stream) read() ([]byte, error) {
 		s.giveBack()
 		return nil, err
 	}
-	if n == len(s.block) {
-		s.size = buf.Large
-	} else if n < buf.Small {
-		s.size = buf.Small
-	}
+	s.size = nextSize(s.size, n)
 	s.touch()
 	return s.block[:n], nil
+}
+
+// nextSize returns the size of a tunnel's next block, after n bytes came into one of that size: larger if they filled it, small again for little.
+func nextSize(size, n int) int {
+	switch {
+	case n == size:
+		return buf.Large
+	case n < buf.Small:
+		return buf.Small
+	}
+	return size
 }
 
 // stillActive sets the deadline of the next wait. It is false if that has passed without a byte in either direction, or after Stop, at which it looks

@@ -41,6 +41,19 @@ func relayed(m *machine, c1, c2 loop.Conn, rest string, idle time.Duration, as f
 	}
 }
 
+// talking is a tunnel without a bound through which a byte has passed, from p1 to p2, which is connected to c2.
+func talking(t *testing.T, m *machine, as func(loop.Conn) loop.Conn) (c2 loop.Conn, p1, p2 peer, wait func() (from1, from2 loop.Flow)) {
+	t.Helper()
+	c1, p1 := m.pair()
+	c2, p2 = m.pair()
+	wait = relayed(m, c1, c2, "", 0, as)
+	write(t, p1, "x")
+	if got := readAll(t, p2, 1); got != "x" {
+		t.Error(got)
+	}
+	return c2, p1, p2, wait
+}
+
 func TestATunnelMovesBytesBothWaysUntilBothEnd(t *testing.T) {
 	eachRelay(t, func(t *testing.T, m *machine, as func(loop.Conn) loop.Conn) {
 		c1, p1 := m.pair()
@@ -105,13 +118,7 @@ func TestATunnelWaitsForTheEndThatTakesNothing(t *testing.T) {
 
 func TestATunnelEndsWhenOneEndIsReset(t *testing.T) {
 	eachRelay(t, func(t *testing.T, m *machine, as func(loop.Conn) loop.Conn) {
-		c1, p1 := m.pair()
-		c2, p2 := m.pair()
-		wait := relayed(m, c1, c2, "", 0, as)
-		write(t, p1, "x")
-		if got := readAll(t, p2, 1); got != "x" {
-			t.Error(got)
-		}
+		_, p1, p2, wait := talking(t, m, as)
 		p2.Reset()
 		from1, from2 := wait()
 		if from2.Err == nil || loop.IsTimeout(from2.Err) || !loop.IsTimeout(from1.Err) || from1.Bytes != 1 {
@@ -191,11 +198,7 @@ func TestATunnelEndsWhenAnEndIsResetThatNobodyReadsFrom(t *testing.T) {
 // The task of a tunnel hears of a connection that somebody else has closed.
 func TestATunnelEndsWhenItsConnectionIsClosed(t *testing.T) {
 	eachLoop(t, func(t *testing.T, m *machine) {
-		c1, p1 := m.pair()
-		c2, p2 := m.pair()
-		wait := relayed(m, c1, c2, "", 0, func(c loop.Conn) loop.Conn { return c })
-		write(t, p1, "x")
-		readAll(t, p2, 1)
+		c2, p1, p2, wait := talking(t, m, func(c loop.Conn) loop.Conn { return c })
 		m.do(func(loop.Driver) { c2.Close() })
 		if from1, _ := wait(); !errors.Is(from1.Err, net.ErrClosed) {
 			t.Error(from1)
@@ -207,11 +210,7 @@ func TestATunnelEndsWhenItsConnectionIsClosed(t *testing.T) {
 
 func TestStoppingEndsATunnel(t *testing.T) {
 	eachLoop(t, func(t *testing.T, m *machine) {
-		c1, p1 := m.pair()
-		c2, p2 := m.pair()
-		wait := relayed(m, c1, c2, "", 0, func(c loop.Conn) loop.Conn { return c })
-		write(t, p1, "x")
-		readAll(t, p2, 1)
+		_, p1, p2, wait := talking(t, m, func(c loop.Conn) loop.Conn { return c })
 		m.stop()
 		m.stop = nil
 		if from1, _ := wait(); !errors.Is(from1.Err, loop.ErrStopped) {

@@ -11,7 +11,6 @@ import (
 	"sluice/internal/forward"
 	"sluice/internal/snapshot"
 	"sluice/internal/upstream"
-	"sluice/internal/upstream/balance"
 	"sluice/internal/upstream/client"
 	"sluice/internal/upstream/dial"
 	wire "sluice/internal/wire/h1"
@@ -25,14 +24,7 @@ type pool struct {
 
 // pools builds the pools that routes use. Endpoints of prev stay if their key does.
 func (b *builder) pools(prev *snapshot.Snapshot) {
-	kept := map[string]*upstream.Endpoint{}
-	if prev != nil {
-		for _, p := range prev.Pools {
-			for _, ep := range p.Endpoints {
-				kept[ep.Key] = ep
-			}
-		}
-	}
+	kept := keptOf(prev)
 	b.built = map[*config.Pool]*pool{}
 	for _, target := range b.targets() {
 		if b.built[target] == nil {
@@ -41,6 +33,26 @@ func (b *builder) pools(prev *snapshot.Snapshot) {
 			b.snap.Pools = append(b.snap.Pools, p.Pool)
 		}
 	}
+}
+
+// kept is what endpoints have from the snapshot before.
+type kept struct {
+	endpoints map[string]*upstream.Endpoint    // by key
+	rotations map[[2]string]*upstream.Rotation // by the names of pool and address
+}
+
+func keptOf(prev *snapshot.Snapshot) kept {
+	k := kept{map[string]*upstream.Endpoint{}, map[[2]string]*upstream.Rotation{}}
+	if prev == nil {
+		return k
+	}
+	for _, p := range prev.Pools {
+		for _, ep := range p.Endpoints {
+			k.endpoints[ep.Key] = ep
+			k.rotations[[2]string{p.Name, ep.Address}] = ep.Rotation
+		}
+	}
+	return k
 }
 
 // targets are the pools that sites and routes send to, in the order of the config.
@@ -60,32 +72,34 @@ func (b *builder) targets() []*config.Pool {
 	return all
 }
 
-func (b *builder) pool(c *config.Pool, kept map[string]*upstream.Endpoint) *pool {
-	p := &pool{Pool: &upstream.Pool{Name: c.Name, Attempts: min(c.Retry.Attempts+1, upstream.AttemptsMax)}}
+func (b *builder) pool(c *config.Pool, k kept) *pool {
+	p := &pool{}
+	var endpoints []*upstream.Endpoint
 	var weights []int
 	for i := range c.Servers {
 		s := &c.Servers[i]
 		if s.Address.Scheme != "http" && s.Address != (config.Address{}) {
 			b.d.Errorf(s.Node, "not-built", "%s:// to servers is not built yet", s.Address.Scheme)
 		}
-		p.Endpoints = append(p.Endpoints, b.endpoint(c, s, kept))
+		endpoints = append(endpoints, b.endpoint(c, s, k))
 		p.origins = append(p.origins, s.Address.Host)
 		weights = append(weights, max(s.Weight, 1))
 	}
-	if len(weights) > 0 {
-		p.Balancer = balance.NewRoundRobin(weights, b.env.Loops)
-	}
+	p.Pool = upstream.NewPool(c.Name, endpoints, weights, min(c.Retry.Attempts+1, upstream.AttemptsMax), b.env.Loops)
 	return p
 }
 
-// endpoint takes over the endpoint of the same pool and address with the same limits, or makes one.
-func (b *builder) endpoint(c *config.Pool, s *config.Server, kept map[string]*upstream.Endpoint) *upstream.Endpoint {
+// endpoint takes over the endpoint of the same pool and address with the same limits, or makes one, which has at least the rotation of that address.
+func (b *builder) endpoint(c *config.Pool, s *config.Server, k kept) *upstream.Endpoint {
 	set := clientSettings(c, s, b.cfg)
 	key := fmt.Sprintf("%s %s %+v", c.Name, s.Address, *set)
-	if ep := kept[key]; ep != nil {
+	if ep := k.endpoints[key]; ep != nil {
 		return ep
 	}
 	ep := &upstream.Endpoint{Key: key, Address: s.Address.String()}
+	if ep.Rotation = k.rotations[[2]string{c.Name, ep.Address}]; ep.Rotation == nil {
+		ep.Rotation = &upstream.Rotation{}
+	}
 	network, address := "tcp", s.Address.HostPort()
 	if s.Address.Path != "" {
 		network, address = "unix", s.Address.Path

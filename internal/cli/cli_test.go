@@ -154,7 +154,7 @@ func TestConfigShowsWhatIsInForce(t *testing.T) {
 	t.Setenv("SLUICE_TEST_KEY", "planted")
 	file := write(t, "defaults: { headers: { request: { set: { X-Key: \"${SLUICE_TEST_KEY}\" } } } }\nsites: { http://a.test: { to: 127.0.0.1:1 } }\n")
 	stdout, stderr, status := outcome(t, sluice(t, "config", "-c", file))
-	if status != 0 || !strings.Contains(stdout, "  http://a.test:\n    headers:\n      request:\n        set:\n          X-Key: (secret)\n    to: 127.0.0.1:1\n") {
+	if status != 0 || !strings.Contains(stdout, "  http://a.test:\n    headers:\n      request:\n        set:\n          X-Key: \"${SLUICE_TEST_KEY}\"\n    to: 127.0.0.1:1\n") {
 		t.Errorf("status %d\n%s%s", status, stdout, stderr)
 	}
 	if _, stderr, status := outcome(t, sluice(t, "config", "-c", write(t, badConfig))); status != 2 || !strings.Contains(stderr, "error[unknown-key]") {

@@ -37,7 +37,8 @@ type Node struct {
 	Width   int    // how many characters it takes on its first line, for the caret; 0 if unknown
 	Value   string // the text of a Scalar after ${…} was filled in
 	Quoted  bool   // a Scalar in quotes or a block: never null, a number or a bool
-	Secret  bool   // Value holds something from ${…}: it must not be shown again
+	Secret  bool   // Value holds something from ${…}, or is a secret itself: it must not be shown again
+	Written string // the text of a Scalar that ${…} is in, as it is in the file
 	Items   []*Node
 	Entries []Entry
 }

@@ -115,6 +115,10 @@ func (d *Decoder) value(n *Node, v reflect.Value, f *field) {
 		setOff(v)
 		return
 	}
+	if f.secret && n.Kind == Scalar {
+		n.Secret = true
+		d.keepSecret(n.Value)
+	}
 	if decoder, ok := v.Addr().Interface().(NodeDecoder); ok {
 		decoder.DecodeConfig(d, n)
 		return

@@ -19,8 +19,9 @@ func (r *reader) expand(n *Node) {
 	if !strings.Contains(n.Value, "${") {
 		return
 	}
+	written := n.Value
 	var out strings.Builder
-	rest := n.Value
+	rest := written
 	for {
 		before, after, found := strings.Cut(rest, "${")
 		if !found {
@@ -39,7 +40,7 @@ func (r *reader) expand(n *Node) {
 		value := r.lookup(r.reference(n, "${"+name+"}"), name)
 		r.d.keepSecret(value)
 		out.WriteString(before + value)
-		n.Secret = true
+		n.Secret, n.Written = true, written
 		rest = tail
 	}
 	out.WriteString(rest)

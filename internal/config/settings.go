@@ -239,7 +239,7 @@ type EAB struct {
 	// KeyID is the key's name at the authority.
 	KeyID string `conf:"kid,required"`
 	// Key is the key in base64url.
-	Key string `conf:"key,required"`
+	Key string `conf:"key,required,secret"`
 }
 
 // Challenge is a kind of proof that one holds a name.

@@ -9,7 +9,7 @@ import (
 // A shape is what the decoder knows of a struct type: its tags, read once.
 //
 // A tag is `conf:"key"` with options: required; off (the word off gives the zero value, or a nil pointer to a struct); one (a single value may stand for a
-// list); text (line breaks and tabs are allowed); min=X and max=X for numbers, sizes and times. `conf:",rest"` on a []Entry takes the settings of features,
+// list); text (line breaks and tabs are allowed); secret (the value is never shown); min=X and max=X for numbers, sizes and times. `conf:",rest"` on a []Entry takes the settings of features,
 // `conf:",node"` on a *Node the node itself. A struct that is embedded without a tag is part of its parent. A field without a tag is not a setting.
 type shape struct {
 	fields map[string]*field
@@ -23,6 +23,7 @@ type field struct {
 	key                      string
 	index                    []int // for reflect.Value.FieldByIndex
 	required, off, one, text bool
+	secret                   bool
 	min, max                 string // as written in the tag, "" for none
 }
 
@@ -85,6 +86,8 @@ func parseTag(t reflect.Type, tag string) *field {
 			f.one = true
 		case "text":
 			f.text = true
+		case "secret":
+			f.secret = true
 		case "min":
 			f.min = value
 		case "max":

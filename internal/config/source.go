@@ -36,6 +36,25 @@ func readFile(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, fileMax+1))
 }
 
+// In returns src with a file of that name in memory, whose relative paths begin at folder: a config that somebody sends is read as if it stood there.
+func (src Source) In(folder, name string, content []byte) Source {
+	join := func(path string) string {
+		if filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(folder, path)
+	}
+	in := src
+	in.ReadFile = func(path string) ([]byte, error) {
+		if path == name {
+			return content, nil
+		}
+		return src.ReadFile(join(path))
+	}
+	in.Glob = func(pattern string) ([]string, error) { return src.Glob(join(pattern)) }
+	return in
+}
+
 // Text is a Source that holds one file only, and no environment.
 func Text(name, content string) Source {
 	return Files(map[string]string{name: content}, nil)

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"bytes"
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
@@ -89,10 +91,16 @@ func (w *yamlWriter) item(n *Node, depth int) {
 	w.out.WriteString(indent + "- " + strings.TrimPrefix(inner.out.String(), indent+"  "))
 }
 
-// Shown returns the text of a Scalar for people: a secret is not shown.
+// hidden stands for a secret that is written in the file itself.
+const hidden = "(secret)"
+
+// Shown returns the text of a Scalar for people: where ${…} filled something in, as it is written, and of another secret nothing.
 func (n *Node) Shown() string {
-	if n.Secret {
-		return "(secret)"
+	switch {
+	case n.Written != "":
+		return n.Written
+	case n.Secret:
+		return hidden
 	}
 	return n.Value
 }
@@ -118,8 +126,11 @@ func (n *Node) Flow() string {
 	case Null:
 		return "null"
 	}
-	if n.Secret {
-		return "(secret)"
+	switch {
+	case n.Written != "":
+		return strconv.Quote(n.Written)
+	case n.Secret:
+		return hidden
 	}
 	if plainScalar.MatchString(n.Value) && !strings.Contains(n.Value, ": ") && (!n.Quoted || !typedScalar.MatchString(n.Value)) {
 		return n.Value
@@ -137,4 +148,69 @@ var (
 // quoted writes a text in double quotes, with the escapes that YAML has; $ is doubled where it would begin a variable.
 func quoted(s string) string {
 	return strings.ReplaceAll(strconv.Quote(s), "${", "$${")
+}
+
+// JSON writes a tree as JSON, without its secrets. A reader of configurations takes it for the same tree.
+func (n *Node) JSON() []byte {
+	var out bytes.Buffer
+	n.json(&out)
+	var indented bytes.Buffer
+	_ = json.Indent(&indented, out.Bytes(), "", "  ")
+	return append(indented.Bytes(), '\n')
+}
+
+func (n *Node) json(out *bytes.Buffer) {
+	switch n.Kind {
+	case Null:
+		out.WriteString("null")
+	case List:
+		out.WriteByte('[')
+		for i, item := range n.Items {
+			comma(out, i)
+			item.json(out)
+		}
+		out.WriteByte(']')
+	case Map:
+		out.WriteByte('{')
+		for i, e := range n.Entries {
+			comma(out, i)
+			out.Write(jsonString(e.Key.Value))
+			out.WriteByte(':')
+			e.Value.json(out)
+		}
+		out.WriteByte('}')
+	default:
+		out.Write(n.jsonScalar())
+	}
+}
+
+func comma(out *bytes.Buffer, i int) {
+	if i > 0 {
+		out.WriteByte(',')
+	}
+}
+
+// jsonScalar writes what is a number or a bool without quotes, as it was read.
+func (n *Node) jsonScalar() []byte {
+	switch {
+	case n.Written != "":
+		return jsonString(n.Written)
+	case n.Secret:
+		return jsonString(hidden)
+	case !n.Quoted && (n.Value == "true" || n.Value == "false" || jsonNumber.MatchString(n.Value)):
+		return []byte(n.Value)
+	}
+	return jsonString(strings.ReplaceAll(n.Value, "${", "$${"))
+}
+
+// jsonNumber finds numbers as JSON writes them (RFC 8259, section 6).
+var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+
+// jsonString writes a text as it is, also <, > and &, which matter in pages only.
+func jsonString(s string) []byte {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string always has a form
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }

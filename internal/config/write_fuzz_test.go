@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +59,12 @@ func parsed(text string) *config.Node {
 	return n
 }
 
+// saysOff reports whether a text of n is the word off in quotes, which JSON can't tell from off.
+func saysOff(n *config.Node) bool {
+	return n.Quoted && n.Value == "off" || slices.ContainsFunc(n.Items, saysOff) ||
+		slices.ContainsFunc(n.Entries, func(e config.Entry) bool { return saysOff(e.Value) })
+}
+
 // FuzzWrittenTreesReadTheSame: what YAML writes is read as the tree that it was written from.
 func FuzzWrittenTreesReadTheSame(f *testing.F) {
 	for _, text := range []string{
@@ -78,6 +85,13 @@ func FuzzWrittenTreesReadTheSame(f *testing.F) {
 		}
 		if !same(n, again) || !typed(n, again) {
 			t.Fatalf("%q was written as %q", text, written)
+		}
+		if n.Kind != config.Map || saysOff(n) {
+			return
+		}
+		asJSON := string(n.JSON())
+		if again := parsed(asJSON); !same(n, again) || !typed(n, again) {
+			t.Fatalf("%q was written as %s", text, asJSON)
 		}
 	})
 }
@@ -108,9 +122,28 @@ func TestMergedIsWhatIsInForce(t *testing.T) {
     to: 10.0.0.2:80
 pools:
   p:
-    servers: [(secret)]
+    servers: ["${ADDRESS}"]
 `
 	if got := cfg.Merged().YAML(); got != want {
 		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestSecretsAreNotWritten(t *testing.T) {
+	src := config.Files(map[string]string{
+		"sluice.yaml": "acme: { eab: { kid: mine, key: c2VjcmV0 } }\nsites: { http://a: { to: \"${HOST}:80\" } }\n",
+	}, map[string]string{"HOST": "hidden.example"})
+	d := &config.Decoder{}
+	cfg := config.Load(d, src, "sluice.yaml")
+	if d.Failed() {
+		t.Fatal(d.Diagnostics)
+	}
+	for _, text := range []string{cfg.Root.YAML(), string(cfg.Root.JSON()), cfg.Merged().Flow(), d.Mask("key c2VjcmV0 of hidden.example")} {
+		if strings.Contains(text, "c2VjcmV0") || strings.Contains(text, "hidden.example") {
+			t.Error(text)
+		}
+	}
+	if text := string(cfg.Root.JSON()); !strings.Contains(text, `"to": "${HOST}:80"`) || !strings.Contains(text, `"key": "(secret)"`) {
+		t.Error(text)
 	}
 }

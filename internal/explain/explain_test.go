@@ -72,7 +72,7 @@ func TestTellsWhatWasTriedAndWhatAServerGets(t *testing.T) {
 		t.Error(a.Sent)
 	}
 	want := []Setting{
-		{"headers.response.set.Referrer-Policy", "same-origin", "sluice.yaml:3"}, {"headers.request.set.X-Key", "(secret)", "sluice.yaml:9"},
+		{"headers.response.set.Referrer-Policy", "same-origin", "sluice.yaml:3"}, {"headers.request.set.X-Key", `"k ${KEY} {host}"`, "sluice.yaml:9"},
 		{"to", "unix:/run/admin.sock", "sluice.yaml:12"},
 	}
 	if !slices.Equal(a.Settings, want) {

@@ -1,7 +1,8 @@
 // Package upstream is the origin's side: pools of equal endpoints, and which of them an attempt goes to.
 //
-// forward asks a Pool for an Endpoint and the endpoint's client for a round trip. A Pool is part of a snapshot and never changes; an Endpoint outlives
-// snapshots, with its connections and counters, as long as the config names its address with the same settings (see build).
+// forward asks a Pool for an Endpoint and the endpoint's client for a round trip. A Pool is part of a snapshot; an Endpoint outlives snapshots, with its
+// connections and counters, as long as the config names its address with the same settings (see build). What operators say about an address, its
+// Rotation, outlives those settings too.
 package upstream
 
 import (
@@ -11,14 +12,23 @@ import (
 	"sluice/internal/upstream/client"
 )
 
-// A Pool is a named set of equals.
+// A Pool is a named set of equals. It never changes but for the shares of its endpoints, which follow their rotations when Balance is called.
 type Pool struct {
 	Name      string
 	Endpoints []*Endpoint
-	// Balancer picks among the endpoints by index.
-	Balancer balance.Balancer
 	// Attempts bounds how many endpoints an exchange is tried on.
 	Attempts int
+
+	weights  []int // of the endpoints, as the config has them
+	shards   int
+	balancer atomic.Pointer[balance.RoundRobin]
+}
+
+// NewPool returns a pool of endpoints with the weights that the config gives them. shards is how many drivers there are.
+func NewPool(name string, endpoints []*Endpoint, weights []int, attempts, shards int) *Pool {
+	p := &Pool{Name: name, Endpoints: endpoints, Attempts: attempts, weights: weights, shards: shards}
+	p.Balance()
+	return p
 }
 
 // An Endpoint is one address in a pool. Its identity is fixed; its counters are atomic.
@@ -29,17 +39,52 @@ type Endpoint struct {
 	Name    []byte // its host without port; empty for a Unix socket
 	Port    uint16 // 0 for a Unix socket
 	Client  *client.H1
+	// Rotation is what operators say about the address.
+	Rotation *Rotation
 
 	Attempts atomic.Int64 // exchanges that were tried here
 	Failures atomic.Int64 // attempts that ended in an error of the endpoint
 }
 
+// A Rotation is an operator's word on an address: whether it gets exchanges, and what share. The zero Rotation leaves it to the config. Any goroutine may use it;
+// pools follow when Balance is called.
+type Rotation struct {
+	// Draining takes the address out: exchanges that run go on, no new ones come.
+	Draining atomic.Bool
+	// Weight is its weight; 0 is that of the config.
+	Weight atomic.Int32
+}
+
+// WeightMax is the most that a weight may be.
+const WeightMax = 1000
+
 // AttemptsMax is the most that Pool.Attempts may be.
 const AttemptsMax = 8
 
-// Pick returns an endpoint for the next attempt, or nil if each of them has been tried. shard is the driver's number.
+// Weight is the weight of endpoint i, whether or not it is draining; byConfig is what it is without an operator's word.
+func (p *Pool) Weight(i int) (weight, byConfig int) {
+	byConfig = p.weights[i]
+	if w := p.Endpoints[i].Rotation.Weight.Load(); w > 0 {
+		return int(w), byConfig
+	}
+	return byConfig, byConfig
+}
+
+// Balance has the shares of the endpoints follow their rotations. Attempts that pick at the same time get the old shares or the new ones. It must not be called
+// by two goroutines at once.
+func (p *Pool) Balance() {
+	weights := make([]int, len(p.Endpoints))
+	for i, ep := range p.Endpoints {
+		if !ep.Rotation.Draining.Load() {
+			weights[i], _ = p.Weight(i)
+		}
+	}
+	p.balancer.Store(balance.NewRoundRobin(weights, p.shards))
+}
+
+// Pick returns an endpoint for the next attempt, or nil if each of them has been tried or is draining. shard is the driver's number.
 func (p *Pool) Pick(shard int, tried *balance.Set) *Endpoint {
-	i := p.Balancer.Pick(shard, *tried)
+	i := p.balancer.Load().Pick(shard, *tried)
 	if i < 0 {
 		return nil
 	}

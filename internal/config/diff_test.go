@@ -59,7 +59,7 @@ func TestATextIsReadAsIfItStoodInAFolder(t *testing.T) {
 		"/etc/s/sites/a.yaml": "sites: { http://a: { to: p } }", "/etc/s/key": "10.0.0.1:80\n", "/etc/s/new.yaml": "not this one",
 	}, nil)
 	d := &config.Decoder{}
-	text := "include: sites/*.yaml\npools: { p: { servers: '${file:key}' } }\nsites: { http://b: { to: q } }\n"
+	text := "include: sites/*.yaml\npools: { p: { servers: ['${file:key}'] } }\nsites: { http://b: { to: q } }\n"
 	config.Load(d, files.In("/etc/s", "new.yaml", []byte(text)), "new.yaml")
 	if len(d.Diagnostics) != 1 || d.Diagnostics[0].Code != "unknown-pool" || d.Diagnostics[0].Pos.File != "new.yaml" {
 		t.Error(d.Diagnostics)

@@ -82,7 +82,7 @@ pgo: ## renew cmd/sluice/default.pgo, the profile of forwarding that the compile
 
 .PHONY: manual
 manual: ## renew docs/reference.md and the schema, which are made from the settings' types
-	go test -count 1 -run UpToDate ./internal/manual -update
+	go test -count 1 -run UpToDate ./internal/manual ./internal/admin -update
 
 .PHONY: cover
 cover: ## coverage of internal by all tests: cover.html

@@ -1,10 +1,11 @@
-// Package admin is the door for operators: an HTTP server on a Unix socket that only the user of the process can open, or on loopback.
+// Package admin is the door for operators: an HTTP server on a Unix socket that only the user of the process can open, or on TCP for who has a token.
 //
-// It answers GET /v1/status (JSON), /v1/metrics and /metrics (Prometheus text), and on the Unix socket POST /v1/reload. A second listener may answer /metrics alone, for a Prometheus on another
-// machine. It is a service beside the way of a request: what it shows is read through functions that app gives it, and it knows no other package's types.
+// It shows status, metrics and what happens, takes configs, and moves servers in and out of their pools; openapi.json describes it. A second listener may answer
+// GET /metrics alone, for a Prometheus on another machine. It is a service beside the way of a request: what it shows and does goes through functions that
+// app gives it, and it knows no other package's types.
 //
-// Here net/http is right: few requests, no data path. On TCP a request must name the listener's own host, or else any page in a browser on this machine
-// could read the answers under a name that it points at 127.0.0.1 (DNS rebinding). Whoever can connect may read, and over the socket reload.
+// Here net/http is right: few requests, no data path. On loopback a request must name the listener's own host, and none may come from a page of another origin, or
+// else any page in a browser on this machine could ask under a name that it points at 127.0.0.1 (DNS rebinding).
 package admin
 
 import (
@@ -36,23 +37,40 @@ const Off = "off"
 
 // Settings say where the server listens.
 type Settings struct {
-	// Listen is a path, "unix:" and a path, or a TCP address on loopback ("127.0.0.1:2019", "localhost:2019"). Empty means DefaultSocket, Off nothing.
+	// Listen is a path, "unix:" and a path, or a TCP address ("127.0.0.1:2019"). Empty means DefaultSocket, Off nothing. TCP without a Token
+	// shows status and metrics alone; on other addresses than loopback it needs a Token and a certificate.
 	Listen string
+	// Token is what requests over TCP must have: a secret.
+	Token string
+	// CertFile and KeyFile are a certificate with its chain and its key, in PEM; without them connections are not encrypted.
+	CertFile, KeyFile string
+	// Profiles says that /debug/pprof/ is served.
+	Profiles bool
 	// Metrics is a TCP address, on any interface, that answers GET /metrics and nothing else. Empty or Off means none.
 	Metrics string
 }
 
-// Sources is what the server shows. All are called by many goroutines, must not block for long, and return copies.
+// Sources is what the server shows and does. All are called by many goroutines and return copies. Those that put a config in force may take long, and may call
+// Server.Apply.
 type Sources struct {
-	Status  func() Status
-	Metrics func(io.Writer) error // writes the text format of Prometheus 0.0.4
-	Reload  func() Reload         // may take long, and may call Apply
-	Log     *slog.Logger
+	Status   func() Status
+	Metrics  func(io.Writer) error // writes the text format of Prometheus 0.0.4
+	Config   func() ConfigInForce
+	Check    func(name string, text []byte) Outcome
+	Diff     func(name string, text []byte) Difference // without text: the config file
+	Apply    func(Application) Outcome
+	Confirm  func() Outcome
+	Rollback func() Outcome
+	Reload   func() Outcome
+	Rotate   func(pool, endpoint string, r Rotation) ([]Endpoint, error) // the error is about the names
+	Follow   func(queue int) (Follower, error)
+	Log      *slog.Logger
 }
 
 // A Server is the admin server: a service that app starts, tells of new settings and closes.
 type Server struct {
 	sources Sources
+	hub     hub
 
 	mu      sync.Mutex // keeps Apply and Close apart
 	admin   *listener  // nil if off; guarded by mu
@@ -73,7 +91,7 @@ func New(s Settings, sources Sources) (*Server, error) {
 func (srv *Server) Apply(s Settings) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	admin, err := srv.next(srv.admin, adminAddress(s.Listen))
+	admin, err := srv.next(srv.admin, adminAddress(s))
 	if err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
@@ -116,14 +134,14 @@ func (srv *Server) next(old *listener, at address) (*listener, error) {
 }
 
 // Address returns where the admin API is served: the socket's path or the TCP address, empty if it is off.
-func (srv *Server) Address() string { return srv.addressOf(func() *listener { return srv.admin }) }
+func (srv *Server) Address() string { return srv.addressIn(func() *listener { return srv.admin }) }
 
 // MetricsAddress returns the TCP address of the listener for metrics alone, empty if there is none.
 func (srv *Server) MetricsAddress() string {
-	return srv.addressOf(func() *listener { return srv.metrics })
+	return srv.addressIn(func() *listener { return srv.metrics })
 }
 
-func (srv *Server) addressOf(which func() *listener) string {
+func (srv *Server) addressIn(which func() *listener) string {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	l := which()
@@ -143,15 +161,20 @@ func (srv *Server) Close() error {
 	return err
 }
 
-// An address is a listener's, taken apart. The zero address is none.
+// An address is a listener's, taken apart, with how it is served. The zero address is none.
 type address struct {
-	network string // "unix" or "tcp"
-	where   string // path or host:port
-	any     bool   // other addresses than loopback are allowed
-	private bool   // the socket's folder is ours to make: the default path
+	network  string // "unix" or "tcp"
+	where    string // path or host:port
+	private  bool   // the socket's folder is ours to make: the default path
+	metrics  bool   // for metrics alone
+	token    string
+	cert     string // file names; "" is no TLS
+	key      string
+	profiles bool
 }
 
-func adminAddress(listen string) address {
+// addressOf reads where the admin server is: a path, "unix:" and a path, or host:port.
+func addressOf(listen string) address {
 	switch path, isUnix := strings.CutPrefix(listen, "unix:"); {
 	case listen == Off:
 		return address{}
@@ -163,11 +186,35 @@ func adminAddress(listen string) address {
 	return address{network: "tcp", where: listen}
 }
 
+func adminAddress(s Settings) address {
+	at := addressOf(s.Listen)
+	if at == (address{}) {
+		return at
+	}
+	at.profiles = s.Profiles
+	if at.network == "tcp" {
+		at.token, at.cert, at.key = s.Token, s.CertFile, s.KeyFile
+	}
+	return at
+}
+
 func metricsAddress(listen string) address {
 	if listen == "" || listen == Off {
 		return address{}
 	}
-	return address{network: "tcp", where: listen, any: true}
+	return address{network: "tcp", where: listen, metrics: true}
+}
+
+// check says what an admin server over TCP lacks.
+func (at address) check() error {
+	switch {
+	case at.network != "tcp" || at.metrics:
+	case at.token == "" && !isLoopback(at.where):
+		return fmt.Errorf("%s is not on loopback: a token and a certificate are needed; use a Unix socket, 127.0.0.1, or token and tls", at.where)
+	case at.cert == "" && !isLoopback(at.where):
+		return fmt.Errorf("%s is not on loopback: a certificate is needed, or else the token could be read on its way; use a Unix socket, 127.0.0.1, or tls", at.where)
+	}
+	return nil
 }
 
 // A listener is one socket with its HTTP server.
@@ -175,29 +222,28 @@ type listener struct {
 	at     address
 	socket net.Listener
 	server *http.Server
+	ending context.Context // done when streams have to end
+	end    context.CancelFunc
 	done   chan struct{} // closed when Serve has returned
 }
 
 func (srv *Server) listen(at address) (*listener, error) {
-	var socket net.Listener
-	var err error
-	if at.network == "unix" {
-		socket, err = listenUnix(at.where, at.private)
-	} else {
-		socket, err = listenTCP(at.where, at.any)
+	if err := at.check(); err != nil {
+		return nil, err
 	}
+	encryption, err := at.encryption()
 	if err != nil {
 		return nil, err
 	}
-	var h http.Handler = srv.routes(at)
-	if at.any {
-		h = routes{"/metrics": {get: srv.metricsText}}
+	socket, err := at.open()
+	if err != nil {
+		return nil, err
 	}
-	if at.network == "tcp" {
-		h = onlyOwnHost{h, at}
-	}
-	l := &listener{at: at, socket: socket, done: make(chan struct{}), server: &http.Server{
-		Handler:           h,
+	ending, end := context.WithCancel(context.Background())
+	l := &listener{at: at, socket: socket, ending: ending, end: end, done: make(chan struct{}), server: &http.Server{
+		Handler:           srv.handler(at),
+		BaseContext:       func(net.Listener) context.Context { return ending },
+		TLSConfig:         encryption,
 		ReadHeaderTimeout: headTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -207,11 +253,34 @@ func (srv *Server) listen(at address) (*listener, error) {
 	}}
 	go func() {
 		defer close(l.done)
-		if err := l.server.Serve(newLimited(socket, connectionsMax)); !errors.Is(err, http.ErrServerClosed) {
+		if err := l.serve(); !errors.Is(err, http.ErrServerClosed) {
 			srv.sources.Log.Error("the admin server ended", "address", at.where, "error", err)
 		}
 	}()
 	return l, nil
+}
+
+// serve takes connections until the listener is closed.
+func (l *listener) serve() error {
+	socket := newLimited(l.socket, connectionsMax)
+	if l.server.TLSConfig != nil {
+		return l.server.ServeTLS(socket, "", "")
+	}
+	return l.server.Serve(socket)
+}
+
+// handler is what answers at an address.
+func (srv *Server) handler(at address) (h http.Handler) {
+	switch {
+	case at.metrics:
+		return onlyOwnHost{srv.metricsAlone(), at}
+	case at.network == "unix":
+		return srv.api(at.profiles)
+	}
+	if at.token == "" {
+		return onlyOwnHost{srv.harmless(), at}
+	}
+	return onlyOwnHost{withToken{srv.api(at.profiles), at.token}, at}
 }
 
 // close ends l, which may be nil.
@@ -221,6 +290,7 @@ func (l *listener) close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	l.end()
 	err := l.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = l.server.Close()

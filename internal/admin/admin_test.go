@@ -28,8 +28,10 @@ func sources() Sources {
 			_, err := io.WriteString(w, "sluice_requests_total 5\n")
 			return err
 		},
-		Reload: func() Reload { return Reload{Generation: 8} },
-		Log:    slog.New(slog.DiscardHandler),
+		Reload:   func() Outcome { return Outcome{Generation: 8, ETag: "8"} },
+		Confirm:  func() Outcome { return Outcome{Status: 409, Error: "no config is on trial"} },
+		Rollback: func() Outcome { return Outcome{Generation: 9} },
+		Log:      slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -55,6 +57,19 @@ func client(t *testing.T, address string) *http.Client {
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
+
+// asks returns a client for a socket.
+func asks(t *testing.T, path string) *Client {
+	t.Helper()
+	c, err := NewClient(ClientSettings{Address: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// testToken is long enough.
+const testToken = "0123456789abcdef"
 
 // ask makes a request and returns status, content and fields.
 func ask(t *testing.T, c *http.Client, method, url string, fields ...string) (int, string, http.Header) {
@@ -118,7 +133,7 @@ func TestErrorsAreJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(content), &e); err != nil || code != want || e.Error.Status != want || e.Error.Message == "" {
 			t.Errorf("%s %s: %d %s %v", method, resource, code, content, err)
 		}
-		if want == 405 && fields.Get("Allow") != "GET, HEAD" {
+		if want == 405 && !strings.HasPrefix(fields.Get("Allow"), "GET, HEAD") {
 			t.Error("405 without Allow")
 		}
 	}
@@ -184,8 +199,7 @@ func TestRefusesBadAddresses(t *testing.T) {
 		"0.0.0.0:0":                             "not on loopback",
 		":0":                                    "not on loopback",
 		"example.com:2019":                      "not on loopback",
-		"admin.sock":                            "neither a path nor",
-		"127.0.0.1:99999":                       "invalid port",
+		"admin.sock":                            "not on loopback",
 	} {
 		if srv, err := New(Settings{Listen: listen}, sources()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", listen, err)
@@ -197,17 +211,17 @@ func TestRefusesBadAddresses(t *testing.T) {
 }
 
 func TestLoopbackAnswersOnlyUnderItsOwnName(t *testing.T) {
-	srv := start(t, Settings{Listen: "127.0.0.1:0"})
+	srv := start(t, Settings{Listen: "127.0.0.1:0", Token: testToken})
 	c := client(t, srv.Address())
 	for host, want := range map[string]int{
 		"localhost": 200, "LOCALHOST:2019": 200, "127.0.0.1:2019": 200, "127.9.9.9": 200, "[::1]:2019": 200, "[::ffff:127.0.0.1]": 200,
 		"evil.example": 421, "localhost.evil.example": 421, "evil.example:2019": 421, "127.0.0.1.evil.example": 421, "192.0.2.1": 421,
 	} {
-		if code, _, _ := ask(t, c, "GET", "http://"+host+"/v1/status"); code != want {
+		if code, _, _ := ask(t, c, "GET", "http://"+host+"/v1/status", "Authorization", "Bearer "+testToken); code != want {
 			t.Errorf("Host %s: %d, want %d", host, code, want)
 		}
 	}
-	if code, _, _ := ask(t, c, "GET", "http://localhost/v1/status", "Origin", "http://evil.example"); code != 403 {
+	if code, _, _ := ask(t, c, "GET", "http://localhost/v1/status", "Origin", "http://evil.example", "Authorization", "Bearer "+testToken); code != 403 {
 		t.Errorf("another origin: %d", code)
 	}
 }
@@ -386,49 +400,30 @@ func TestHeadsAreLimited(t *testing.T) {
 	}
 }
 
-func TestReloadIsForTheSocketOnly(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "admin.sock")
-	start(t, Settings{Listen: path})
-	r, err := NewClient(path).Reload()
-	if err != nil || r.Generation != 8 || r.Error != "" {
-		t.Errorf("%+v, %v", r, err)
-	}
-	if code, _, fields := ask(t, client(t, path), "GET", "http://sluice/v1/reload"); code != 405 || fields.Get("Allow") != "POST" {
-		t.Error(code, fields)
-	}
-	loopback := start(t, Settings{Listen: "127.0.0.1:0"})
-	if code, _, _ := ask(t, client(t, loopback.Address()), "POST", "http://localhost/v1/reload"); code != 404 {
-		t.Error("on loopback anybody can reload: ", code)
-	}
-	if _, err := NewClient(loopback.Address()).Reload(); err == nil || !strings.Contains(err.Error(), "refuses") {
-		t.Error(err)
-	}
-}
-
 // A reload may move the listener that it was asked on: the answer still comes.
 func TestARequestMayMoveItsOwnListener(t *testing.T) {
 	folder := t.TempDir()
 	first, second := filepath.Join(folder, "1.sock"), filepath.Join(folder, "2.sock")
 	var srv *Server
 	of := sources()
-	of.Reload = func() Reload {
+	of.Reload = func() Outcome {
 		if err := srv.Apply(Settings{Listen: second}); err != nil {
-			return Reload{Error: err.Error()}
+			return Outcome{Error: err.Error()}
 		}
-		return Reload{Generation: 9}
+		return Outcome{Generation: 9}
 	}
 	srv, err := New(Settings{Listen: first}, of)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer srv.Close()
-	if r, err := NewClient(first).Reload(); err != nil || r.Generation != 9 {
+	if r, err := asks(t, first).Reload(); err != nil || r.Generation != 9 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if s, err := NewClient(second).Status(); err != nil || s.PID != 42 {
+	if s, err := asks(t, second).Status(); err != nil || s.PID != 42 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if _, err := NewClient(filepath.Join(folder, "none")).Status(); err == nil || !strings.Contains(err.Error(), "no Sluice answers at") {
+	if _, err := asks(t, filepath.Join(folder, "none")).Status(); err == nil || !strings.Contains(err.Error(), "no Sluice answers at") {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -139,15 +140,27 @@ func (l *unixListener) Close() error {
 	return l.Listener.Close()
 }
 
-// listenTCP listens on an address, which must be on loopback unless any is set: there is no other protection.
-func listenTCP(where string, any bool) (net.Listener, error) {
-	if _, _, err := net.SplitHostPort(where); err != nil {
-		return nil, fmt.Errorf("%q is neither a path nor host:port", where)
+// open listens at the address.
+func (at address) open() (net.Listener, error) {
+	if at.network == "unix" {
+		return listenUnix(at.where, at.private)
 	}
-	if !any && !isLoopback(where) {
-		return nil, fmt.Errorf("%s is not on loopback: whoever can connect could read all; use a Unix socket or 127.0.0.1", where)
+	if _, _, err := net.SplitHostPort(at.where); err != nil {
+		return nil, fmt.Errorf("%q is neither a path nor host:port", at.where)
 	}
-	return net.Listen("tcp", where)
+	return net.Listen("tcp", at.where)
+}
+
+// encryption returns the settings of TLS, nil if there is none.
+func (at address) encryption() (*tls.Config, error) {
+	if at.cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(at.cert, at.key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate of the admin server: %w", err)
+	}
+	return &tls.Config{MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{pair}}, nil
 }
 
 // limited lets only so many connections be open at once; further ones wait in the socket's queue.

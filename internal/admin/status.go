@@ -4,55 +4,86 @@ import "time"
 
 // Status is what GET /v1/status answers. It holds no secret: addresses and names of the config, and numbers.
 type Status struct {
-	Version       string     `json:"version"`
-	PID           int        `json:"pid"`
-	Started       time.Time  `json:"started"`
-	UptimeSeconds float64    `json:"uptime_seconds"`
-	Generation    uint64     `json:"generation"`       // of the snapshot in use, from 1
-	Applied       time.Time  `json:"applied"`          // when that snapshot came into use
-	Config        string     `json:"config,omitempty"` // path of the config file
-	Draining      bool       `json:"draining"`         // the process is about to end
-	Sites         int        `json:"sites"`
-	Listeners     []Listener `json:"listeners"`
-	Loops         []Loop     `json:"loops"`
-	Pools         []Pool     `json:"pools"`
-}
-
-// Reload is what POST /v1/reload answers: with status 200 if the config is in force, 422 if it is refused and nothing has changed.
-type Reload struct {
-	Generation uint64 `json:"generation"`         // of the snapshot in use
-	Error      string `json:"error,omitempty"`    // why the config is refused; "" if it is in force
-	Messages   string `json:"messages,omitempty"` // all that is wrong with the file, with source lines and carets
+	// Version is that of the build.
+	Version string `json:"version"`
+	// PID is the number of the process.
+	PID int `json:"pid"`
+	// Started is when the process began.
+	Started time.Time `json:"started"`
+	// UptimeSeconds is for how long it has been running.
+	UptimeSeconds float64 `json:"uptime_seconds"`
+	// Generation is the number of the snapshot in force, from 1.
+	Generation uint64 `json:"generation"`
+	// Applied is when it came into force.
+	Applied time.Time `json:"applied"`
+	// Config is the path of the config file; empty if there is none.
+	Config string `json:"config,omitempty"`
+	// Source is where the config in force came from: "file" or "api".
+	Source string `json:"source"`
+	// Until is when a trial ends and the config before it comes back.
+	Until *time.Time `json:"until,omitempty"`
+	// Draining says that the process is about to end.
+	Draining bool `json:"draining"`
+	// Sites is how many there are.
+	Sites int `json:"sites"`
+	// Listeners are the addresses that clients connect to.
+	Listeners []Listener `json:"listeners"`
+	// Loops are the drivers.
+	Loops []Loop `json:"loops"`
+	// Pools are the sets of servers.
+	Pools []Pool `json:"pools"`
 }
 
 // A Listener is an address that clients connect to.
 type Listener struct {
+	// Address is host and port, or a path.
 	Address string `json:"address"`
-	TLS     bool   `json:"tls"`
+	// TLS says that connections are encrypted.
+	TLS bool `json:"tls"`
+	// Connections is how many that were accepted there are open.
+	Connections int64 `json:"connections"`
 }
 
 // A Loop is one driver.
 type Loop struct {
-	ID          int   `json:"id"`
-	Connections int64 `json:"connections"` // of clients, quiet ones too
-	Tasks       int64 `json:"tasks"`       // at work: exchanges and what belongs to them; plain goroutines are not counted
+	// ID counts from 0.
+	ID int `json:"id"`
+	// Connections is how many clients it serves, quiet ones too.
+	Connections int64 `json:"connections"`
+	// Tasks is how many are at work: exchanges and what belongs to them. Plain goroutines are not counted.
+	Tasks int64 `json:"tasks"`
 }
 
-// A Pool is a named set of endpoints.
+// A Pool is a named set of servers.
 type Pool struct {
-	Name      string     `json:"name"`
+	// Name is its name in the config, or the address of a pool that is written in place.
+	Name string `json:"name"`
+	// Endpoints are its servers.
 	Endpoints []Endpoint `json:"endpoints"`
 }
 
-// An Endpoint is one address of a pool.
+// An Endpoint is one server of a pool.
 type Endpoint struct {
-	Address     string `json:"address"`
-	State       string `json:"state"`            // "up", "down" or "draining"
-	Reason      string `json:"reason,omitempty"` // why it is not up
-	Weight      int    `json:"weight"`
-	Connections int64  `json:"connections"` // open ones
-	Idle        int64  `json:"idle"`        // of these, how many wait for a request
-	Active      int64  `json:"active"`      // exchanges that run
-	Requests    int64  `json:"requests"`    // since the process began
-	Failures    int64  `json:"failures"`    // of these, how many failed
+	// Pool is the name of its pool.
+	Pool string `json:"pool"`
+	// Address is as the config writes it.
+	Address string `json:"address"`
+	// State is "up" or "draining".
+	State string `json:"state"`
+	// Reason says why it is not up.
+	Reason string `json:"reason,omitempty"`
+	// Weight is its share among its likes.
+	Weight int `json:"weight"`
+	// WeightByConfig is what the config says; they differ where an operator has changed it.
+	WeightByConfig int `json:"weight_by_config"`
+	// Connections is how many are open.
+	Connections int64 `json:"connections"`
+	// Idle is how many of these wait for a request.
+	Idle int64 `json:"idle"`
+	// Active is how many exchanges run.
+	Active int64 `json:"active"`
+	// Requests counts since it became known.
+	Requests int64 `json:"requests"`
+	// Failures is how many of these failed.
+	Failures int64 `json:"failures"`
 }

@@ -89,21 +89,27 @@ type Process struct {
 	log      *errlog.Log
 	set      *metric.Set
 	access   *accesslog.Log
+	after    after
 	resolver *resolve.Resolver
 	admin    *admin.Server
 	engine   *Engine
 	env      build.Env
 
-	inForce atomic.Pointer[inForce] // nil before the first config
+	inForce  atomic.Pointer[inForce]   // nil before the first config
+	trialEnd atomic.Pointer[time.Time] // when the trial ends, nil if there is none
 
-	mu    sync.Mutex // keeps Start, Reload and Stop apart
+	mu    sync.Mutex // keeps Start, Stop and changes of the config apart
 	ended bool       // Stop has been called; guarded by mu
+	prev  *inForce   // what was in force before, nil if nothing was or it was gone back to; guarded by mu
+	trial *trial     // nil if the config in force is there to stay; guarded by mu
 }
 
 // inForce is the config that the process follows. It does not change.
 type inForce struct {
 	cfg   *config.Config
 	since time.Time
+	text  []byte // of the file that it was read from, or as it was sent
+	sent  bool   // it came over the admin API and is in no file
 }
 
 // Start starts a process. The error is a *ConfigError, or says what could not be opened.
@@ -112,7 +118,7 @@ func Start(program Program) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{program: program, started: time.Now()}
+	p := &Process{program: program, started: time.Now(), after: realAfter}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.openLocked(d, cfg); err != nil {
@@ -151,7 +157,7 @@ func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) 
 	if d.Failed() { // a file has changed since it was read
 		return &ConfigError{d}
 	}
-	return p.applyLocked(d, cfg, snap)
+	return p.applyLocked(d, inForceOf(d, cfg), snap)
 }
 
 // processors is how many the process may use.

@@ -17,33 +17,64 @@ import (
 	"sluice/internal/upstream/resolve"
 )
 
+// inForceOf is what a config that was read from files will be once it is in force.
+func inForceOf(d *config.Decoder, cfg *config.Config) *inForce {
+	next := &inForce{cfg: cfg}
+	if len(d.Files) > 0 {
+		next.text = d.Sources[d.Files[0]]
+	}
+	return next
+}
+
 // Reload reads the config again and applies it: sites, pools, routes, limits, listeners, logs, the admin server. At an error nothing has changed. Log files are opened
-// again in any case, so that a program that rotates logs needs no other signal.
+// again in any case, so that a program that rotates logs needs no other signal. A trial ends with it: what the file says holds.
 func (p *Process) Reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
-		return errors.New("the process is about to end")
+		return errEnding
 	}
 	if err := p.access.Reopen(); err != nil {
 		p.log.Error("the access log can't be opened again; the old file stays in use", "error", err)
 	}
-	d, cfg, err := read(p.program.Load)
+	_, err := p.changeLocked(p.program.Load, false)
+	return err
+}
+
+// errEnding refuses changes of a process that ends.
+var errEnding = errors.New("the process is about to end")
+
+// changeLocked reads a config and puts it in force; sent says that it is in no file. The decoder has what was wrong with it or likely so. The caller must hold p.mu.
+func (p *Process) changeLocked(load func(*config.Decoder) *config.Config, sent bool) (*config.Decoder, error) {
+	d, cfg, err := read(load)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	snap := build.Build(d, cfg, p.engine.Snapshot(), p.env)
+	next := inForceOf(d, cfg)
+	next.sent = sent
+	return d, p.enforceLocked(d, next)
+}
+
+// enforceLocked builds a config and puts it in force. The one before is kept for a rollback. The caller must hold p.mu.
+func (p *Process) enforceLocked(d *config.Decoder, next *inForce) error {
+	snap := build.Build(d, next.cfg, p.engine.Snapshot(), p.env)
 	if d.Failed() { // a file has changed since it was read
 		return &ConfigError{d}
 	}
-	if cfg.Limits.Loops != p.inForce.Load().cfg.Limits.Loops {
+	prev := p.inForce.Load()
+	if next.cfg.Limits.Loops != prev.cfg.Limits.Loops {
 		p.log.Warn("limits: loops changes at the next start only")
 	}
-	return p.applyLocked(d, cfg, snap)
+	if err := p.applyLocked(d, next, snap); err != nil {
+		return err
+	}
+	p.prev = prev
+	p.endTrialLocked()
+	return nil
 }
 
 // applyLocked puts a config in force: what can fail first, and if it does, what was done before is undone. The caller must hold p.mu.
-func (p *Process) applyLocked(d *config.Decoder, cfg *config.Config, snap *snapshot.Snapshot) error {
+func (p *Process) applyLocked(d *config.Decoder, next *inForce, snap *snapshot.Snapshot) error {
 	prev := p.inForce.Load()
 	steps := []func(*config.Config) error{
 		func(c *config.Config) error { p.log.SetLevel(level(c.Log.Level)); return nil },
@@ -54,7 +85,7 @@ func (p *Process) applyLocked(d *config.Decoder, cfg *config.Config, snap *snaps
 		func(*config.Config) error { return p.applySnapshot(snap) },
 	}
 	for i, step := range steps {
-		if err := step(cfg); err != nil {
+		if err := step(next.cfg); err != nil {
 			for _, undo := range steps[:i] {
 				if prev != nil {
 					_ = undo(prev.cfg) // it worked when prev came into force
@@ -63,9 +94,10 @@ func (p *Process) applyLocked(d *config.Decoder, cfg *config.Config, snap *snaps
 			return err
 		}
 	}
-	p.inForce.Store(&inForce{cfg, time.Now()})
-	p.resolver.Apply(namesOf(snap), resolverSettings(cfg))
-	p.countEndpoints(cfg, snap)
+	next.since = time.Now()
+	p.inForce.Store(next)
+	p.resolver.Apply(namesOf(snap), resolverSettings(next.cfg))
+	p.countEndpoints(next.cfg, snap)
 	p.warn(d)
 	return nil
 }
@@ -99,19 +131,31 @@ const (
 
 // applyAdmin has the admin server listen where the config says. If that is the default socket, it is not worth a refusal: another Sluice may be running.
 func (p *Process) applyAdmin(cfg *config.Config) error {
-	s := admin.Settings{Listen: admin.Off}
-	if a := cfg.Admin; a != nil {
-		s.Listen = ""
-		if a.Listen != nil {
-			s.Listen = cmp.Or(a.Listen.Path, a.Listen.HostPort())
-		}
-	}
+	s := adminSettings(cfg.Admin)
 	err := p.admin.Apply(s)
 	if err != nil && s.Listen == "" {
 		p.log.Warn("the admin socket is not available", "error", err)
 		return nil
 	}
 	return err
+}
+
+// adminSettings translates the config of the admin server; nil is none.
+func adminSettings(a *config.Admin) admin.Settings {
+	if a == nil {
+		return admin.Settings{Listen: admin.Off}
+	}
+	s := admin.Settings{Token: a.Token, Profiles: a.Profiles}
+	if a.Listen != nil {
+		s.Listen = cmp.Or(a.Listen.Path, a.Listen.HostPort())
+	}
+	if a.TLS != nil {
+		s.CertFile, s.KeyFile = a.TLS.Cert, a.TLS.Key
+	}
+	if a.Metrics.Address != nil {
+		s.Metrics = a.Metrics.Address.HostPort()
+	}
+	return s
 }
 
 // accessSettings translates the config of the access log; nil is none.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/internal/admin"
 	"sluice/internal/downstream/h1"
 	"sluice/internal/downstream/listen"
 	"sluice/internal/loop"
@@ -55,8 +56,9 @@ type Engine struct {
 
 // A socket is a listening socket in use.
 type socket struct {
-	address net.Addr // with the port that the kernel chose, if 0 was asked for
-	stop    func()   // no connection comes after it has returned
+	address     net.Addr      // with the port that the kernel chose, if 0 was asked for
+	connections *atomic.Int64 // open ones that were accepted here
+	stop        func()        // no connection comes after it has returned
 }
 
 // NewEngine makes an engine that does nothing yet.
@@ -121,7 +123,8 @@ func (e *Engine) Apply(next *snapshot.Snapshot) error {
 	prev := e.current.Load()
 	e.current.Store(next)
 	for _, o := range opened {
-		e.sockets[o.listener] = socket{o.address, o.claim.accept(e.accept(o.listener.Name))}
+		connections := new(atomic.Int64)
+		e.sockets[o.listener] = socket{o.address, connections, o.claim.accept(e.accept(o.listener.Name, connections))}
 		e.log.Info("listening", "address", o.address.String())
 	}
 	for l, s := range e.sockets {
@@ -214,11 +217,11 @@ func (e *Engine) turnAway(c loop.Conn) loop.Handler {
 	return h1.Busy(c, func() { e.turnedAway.Add(-1) })
 }
 
-// accept says what happens to the connections of a listener.
-func (e *Engine) accept(listener string) *loop.Accept {
+// accept says what happens to the connections of a listener, and counts them.
+func (e *Engine) accept(listener string, connections *atomic.Int64) *loop.Accept {
 	return &loop.Accept{
 		Handler: func(c loop.Conn) loop.Handler {
-			ticket, ok := e.gate.Enter(c.Peer().Addr())
+			ticket, ok := e.gate.Enter(c.Peer().Addr(), connections)
 			if !ok {
 				return e.turnAway(c)
 			}
@@ -238,6 +241,39 @@ func (e *Engine) Addresses() []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// listeners are the listening sockets with how many connections they have, sorted by address.
+func (e *Engine) listeners() (all []admin.Listener) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sockets {
+		all = append(all, s.shown())
+	}
+	slices.SortFunc(all, func(a, b admin.Listener) int { return cmp.Compare(a.Address, b.Address) })
+	return all
+}
+
+// wouldListen says what Apply of a snapshot with these listeners would open and close.
+func (e *Engine) wouldListen(next []snapshot.Listener) (opens []string, closes []admin.Listener) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, l := range next {
+		if _, open := e.sockets[l]; !open {
+			opens = append(opens, l.Address)
+		}
+	}
+	for l, s := range e.sockets {
+		if !slices.Contains(next, l) {
+			closes = append(closes, s.shown())
+		}
+	}
+	slices.SortFunc(closes, func(a, b admin.Listener) int { return cmp.Compare(a.Address, b.Address) })
+	return opens, closes
+}
+
+func (s socket) shown() admin.Listener {
+	return admin.Listener{Address: s.address.String(), Connections: s.connections.Load()}
 }
 
 // idleGrace is how long connections between exchanges are kept when the engine ends.

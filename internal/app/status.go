@@ -1,46 +1,12 @@
 package app
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"os"
-	"strings"
 	"time"
 
 	"sluice/internal/admin"
-	"sluice/internal/config"
 	"sluice/internal/upstream"
 )
-
-// adminSources is what the admin server shows.
-func (p *Process) adminSources() admin.Sources {
-	return admin.Sources{Status: p.status, Metrics: p.writeMetrics, Reload: p.reloadForAdmin, Log: p.log.Logger}
-}
-
-func (p *Process) writeMetrics(w io.Writer) error {
-	if now := p.inForce.Load(); now == nil || now.cfg.Admin == nil || !now.cfg.Admin.Metrics {
-		_, err := fmt.Fprintln(w, "# metrics are off (admin: metrics)")
-		return err
-	}
-	return p.set.WriteText(w)
-}
-
-// reloadForAdmin is a reload with its outcome as data.
-func (p *Process) reloadForAdmin() admin.Reload {
-	var outcome admin.Reload
-	if err := p.reload(); err != nil {
-		outcome.Error = err.Error()
-		var bad *ConfigError
-		if errors.As(err, &bad) {
-			var messages strings.Builder
-			_ = bad.Decoder.Render(&messages, false)
-			outcome.Messages = messages.String()
-		}
-	}
-	outcome.Generation = p.engine.Snapshot().Generation
-	return outcome
-}
 
 // status is what the process tells about itself.
 func (p *Process) status() admin.Status {
@@ -51,41 +17,35 @@ func (p *Process) status() admin.Status {
 	for i, stat := range p.engine.Stats() {
 		s.Loops = append(s.Loops, admin.Loop{ID: i, Connections: stat.Conns, Tasks: stat.Tasks})
 	}
-	for _, address := range p.engine.Addresses() {
-		s.Listeners = append(s.Listeners, admin.Listener{Address: address})
-	}
 	now, snap := p.inForce.Load(), p.engine.Snapshot()
+	s.Listeners = p.engine.listeners()
 	if now == nil { // asked while the process starts
 		return s
 	}
-	s.Generation, s.Applied, s.Sites = snap.Generation, now.since, len(now.cfg.Sites)
-	weights := weightsOf(now.cfg)
+	s.Generation, s.Applied, s.Sites, s.Source = snap.Generation, now.since, len(now.cfg.Sites), "file"
+	if now.sent {
+		s.Source = "api"
+	}
+	s.Until = p.trialEnd.Load()
 	for _, pool := range snap.Pools {
-		shown := admin.Pool{Name: pool.Name}
-		for _, ep := range pool.Endpoints {
-			shown.Endpoints = append(shown.Endpoints, endpointStatus(ep, weights[endpointName{pool.Name, ep.Address}]))
-		}
-		s.Pools = append(s.Pools, shown)
+		s.Pools = append(s.Pools, admin.Pool{Name: pool.Name, Endpoints: endpointsOf(pool)})
 	}
 	return s
 }
 
-func endpointStatus(ep *upstream.Endpoint, weight int) admin.Endpoint {
-	open, idle := ep.Client.Open(), int64(ep.Client.Idle())
-	return admin.Endpoint{
-		Address: ep.Address, State: "up", Weight: weight, Connections: open, Idle: idle, Active: max(open-idle, 0),
-		Requests: ep.Attempts.Load(), Failures: ep.Failures.Load(),
-	}
-}
-
-// weightsOf are the weights of the servers. An endpoint does not know its own: it belongs to its balancer.
-func weightsOf(cfg *config.Config) map[endpointName]int {
-	weights := map[endpointName]int{}
-	for pool := range pools(cfg) {
-		for i := range pool.Servers {
-			s := &pool.Servers[i]
-			weights[endpointName{pool.Name, s.Address.String()}] = s.Weight
+// endpointsOf tells about the endpoints of a pool.
+func endpointsOf(pool *upstream.Pool) (all []admin.Endpoint) {
+	for i, ep := range pool.Endpoints {
+		open, idle := ep.Client.Open(), int64(ep.Client.Idle())
+		e := admin.Endpoint{
+			Pool: pool.Name, Address: ep.Address, State: "up", Connections: open, Idle: idle, Active: max(open-idle, 0),
+			Requests: ep.Attempts.Load(), Failures: ep.Failures.Load(),
 		}
+		e.Weight, e.WeightByConfig = pool.Weight(i)
+		if ep.Rotation.Draining.Load() {
+			e.State, e.Reason = "draining", "an operator has taken it out"
+		}
+		all = append(all, e)
 	}
-	return weights
+	return all
 }

@@ -39,6 +39,9 @@ func (e usageError) Error() string { return string(e) }
 // errReported is a bad config whose diagnostics have been printed.
 var errReported = errors.New("the config can't be used")
 
+// errDiffers says that a comparison found something, which has been printed.
+var errDiffers = errors.New("there are differences")
+
 // Main runs a command line, without the program's name, and returns the exit status.
 func Main(args []string, stdout, stderr io.Writer) int {
 	root := newRoot()
@@ -61,7 +64,8 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newConfig(), newExplain(), newReload(), newSchema(), newStatus(), newVersion())
+	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newApply(), newConfig(), newConfirm(), newDiff(), newDrain(), newExplain(), newReload(),
+		newRollback(), newSchema(), newStatus(), newUndrain(), newVersion())
 	return root
 }
 
@@ -75,6 +79,8 @@ func report(command *cobra.Command, err error) int {
 		return statusDone
 	case errors.Is(err, errReported):
 		return statusWrong
+	case errors.Is(err, errDiffers):
+		return statusFailed
 	case errors.As(err, &bad):
 		_ = bad.Decoder.Render(w, isTerminal(w))
 		return statusWrong

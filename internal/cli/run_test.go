@@ -218,7 +218,7 @@ func TestReloadAndStatusAskTheRunningProcess(t *testing.T) {
 	get(t, newClient(t), port, "/")
 
 	stdout, stderr, status := outcome(t, sluice(t, "status", "--admin", socket))
-	for _, want := range []string{"config     " + name + ", generation 1 since ", "listeners  127.0.0.1:" + strconv.Itoa(port), "http://" + address + "  up     0       1     1         0\n"} {
+	for _, want := range []string{"config     " + name + ", generation 1 since ", "listeners  127.0.0.1:" + strconv.Itoa(port), "http://" + address + "  up     1       0       1     1         0\n"} {
 		if status != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("status %d, no %q in\n%s%s", status, want, stdout, stderr)
 		}
@@ -237,7 +237,7 @@ func TestReloadAndStatusAskTheRunningProcess(t *testing.T) {
 	}
 	rewrite(t, name, strings.Replace(config, "log: {", "log: { file: /nonexistent/x.log,", 1))
 	_, stderr, status = outcome(t, sluice(t, "reload", "--admin", socket))
-	if status != 1 || !strings.Contains(stderr, "log.file: open /nonexistent/x.log: no such file or directory; the old config stays in force\n") {
+	if status != 1 || !strings.Contains(stderr, "log.file: open /nonexistent/x.log: no such file or directory; nothing has changed\n") {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 	get(t, newClient(t), port, "/")

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 )
 
 func newStatus() *cobra.Command {
-	var at string
+	var at asking
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "status",
@@ -22,8 +21,8 @@ func newStatus() *cobra.Command {
 		Example: `  sluice status
   sluice status --json | jq '.pools[].endpoints[] | select(.state != "up")'`,
 		Args: noArguments,
-		RunE: does(func(c *cobra.Command, _ []string) error {
-			s, err := admin.NewClient(at).Status()
+		RunE: at.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
+			s, err := client.Status()
 			if err != nil {
 				return err
 			}
@@ -33,7 +32,7 @@ func newStatus() *cobra.Command {
 			return printStatus(c.OutOrStdout(), s)
 		}),
 	}
-	adminFlag(c, &at)
+	at.flags(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "write the status as JSON")
 	return c
 }
@@ -44,13 +43,17 @@ func printStatus(w io.Writer, s *admin.Status) error {
 	row := func(name, format string, args ...any) { fmt.Fprintf(t, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	row("sluice", "%s, process %d, up %s", s.Version, s.PID, time.Duration(s.UptimeSeconds*float64(time.Second)).Round(time.Second))
 	if s.Config != "" {
-		row("config", "%s, generation %d since %s", s.Config, s.Generation, s.Applied.Format(time.DateTime))
+		row("config", "%s, generation %d since %s", s.Config, s.Generation, s.Applied.Local().Format(time.DateTime))
 	}
-	var addresses []string
-	for _, l := range s.Listeners {
-		addresses = append(addresses, l.Address)
+	if s.Source == "api" {
+		row("", "applied over the admin API, in no file")
 	}
-	row("listeners", "%s", strings.Join(addresses, ", "))
+	if s.Until != nil {
+		row("", "on trial until %s", s.Until.Local().Format(time.DateTime))
+	}
+	for i, l := range s.Listeners {
+		row([]string{"listeners", ""}[min(i, 1)], "%s, %s", l.Address, plural(int(l.Connections), "connection"))
+	}
 	connections, tasks := int64(0), int64(0)
 	for _, l := range s.Loops {
 		connections += l.Connections
@@ -64,14 +67,14 @@ func printStatus(w io.Writer, s *admin.Status) error {
 		return err
 	}
 	fmt.Fprintf(w, "\n")
-	fmt.Fprintf(t, "pool\tserver\tstate\tactive\tidle\trequests\tfailures\n")
+	fmt.Fprintf(t, "pool\tserver\tstate\tweight\tactive\tidle\trequests\tfailures\n")
 	for _, p := range s.Pools {
 		for _, e := range p.Endpoints {
 			state := e.State
 			if e.Reason != "" {
 				state += ": " + e.Reason
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%d\n", p.Name, e.Address, state, e.Active, e.Idle, e.Requests, e.Failures)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\n", p.Name, e.Address, state, e.Weight, e.Active, e.Idle, e.Requests, e.Failures)
 		}
 	}
 	return t.Flush()

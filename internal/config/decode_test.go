@@ -236,7 +236,7 @@ limits:
   min_rate: { rate: 240, after: 5s }
   exchange_timeout: 1h
 log: { level: warn, file: stderr, access: { file: stdout, format: json, redact: [code] } }
-admin: { listen: "127.0.0.1:9000", metrics: true }
+admin: { listen: "127.0.0.1:9000", metrics: ":9100", token: 0123456789abcdef0123, tls: { cert: a.pem, key: b.pem }, profiles: true }
 include: none.yaml
 `
 
@@ -251,7 +251,7 @@ func TestEveryKeyIsInTheExample(t *testing.T) {
 	for _, of := range []any{
 		config.Config{}, config.ACME{}, config.EAB{}, config.Pool{}, config.Server{}, config.Retry{}, config.Timeouts{}, config.KeepAlive{}, config.Site{}, config.Route{},
 		config.Scope{}, config.ScopeTimeouts{}, config.Limits{}, config.SiteLimits{}, config.MinRate{}, config.Forward{}, config.Condition{}, config.Listener{},
-		config.TrustedProxies{}, config.Log{}, config.AccessLog{}, config.Admin{},
+		config.TrustedProxies{}, config.Log{}, config.AccessLog{}, config.Admin{}, config.AdminTLS{},
 	} {
 		for _, key := range config.Keys(of) {
 			if !strings.Contains(allKeys, key+":") {
@@ -266,7 +266,7 @@ func TestHasDefaults(t *testing.T) {
 	if d.Failed() {
 		t.Fatal(d.Diagnostics)
 	}
-	if c.Admin == nil || !c.Admin.Metrics || c.Log.Access.Format != "json" || c.Limits.Fields != 128 || c.Limits.MinRate.Rate != 240 || c.TrustedProxies.Fields != "either" {
+	if c.Admin == nil || !c.Admin.Metrics.On || c.Log.Access.Format != "json" || c.Limits.Fields != 128 || c.Limits.MinRate.Rate != 240 || c.TrustedProxies.Fields != "either" {
 		t.Errorf("got %+v", c)
 	}
 }

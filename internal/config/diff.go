@@ -27,6 +27,7 @@ func Diff(prev, next *Node) []Change {
 	return d.changes
 }
 
+// A differ collects changes on its way through two trees.
 type differ struct {
 	path    []string
 	changes []Change

@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -135,23 +136,81 @@ func (LogFormat) ConfigWords() []string { return []string{"json"} }
 type Admin struct {
 	// Listen is where it listens; without it that is the Unix socket in the runtime directory.
 	Listen *Address `conf:"listen"`
-	// Metrics says whether metrics are served there.
-	Metrics bool `conf:"metrics"`
+	// Token is what requests must have if it listens on TCP, as "Authorization: Bearer TOKEN". Whoever has it can change the config. Without one, on loopback only,
+	// there are status and metrics and nothing else.
+	Token string `conf:"token,secret"`
+	// TLS encrypts what goes over TCP; it is needed where that is not loopback.
+	TLS *AdminTLS `conf:"tls"`
+	// Metrics says whether metrics are served; an address has them served there, too, and nothing else, to whoever can reach it.
+	Metrics Metrics `conf:"metrics,off"`
+	// Profiles says whether profiles of the process are served, for go tool pprof.
+	Profiles bool `conf:"profiles"`
 }
 
+// AdminTLS is how the admin server encrypts.
+type AdminTLS struct {
+	// Cert is a file with its certificate and the chain of it, in PEM.
+	Cert string `conf:"cert,required"`
+	// Key is a file with the key of the certificate, in PEM.
+	Key string `conf:"key,required"`
+}
+
+// Metrics is where metrics are served. Its short form is true, false or an address.
+type Metrics struct {
+	On      bool
+	Address *Address // beside the admin server; nil: there only
+}
+
+// DecodeConfig implements NodeDecoder.
+func (m *Metrics) DecodeConfig(d *Decoder, n *Node) {
+	if n.Kind == Scalar && (n.Value == "true" || n.Value == "false") {
+		d.Decode(n, &m.On)
+		return
+	}
+	m.On, m.Address = true, &Address{}
+	if port, ok := strings.CutPrefix(n.Value, ":"); ok && n.Kind == Scalar {
+		var err error
+		if m.Address.Port, err = parsePort(port); err != nil {
+			d.Hintf(n, "bad-address", "write true, false, or host:port", "%s is not an address", describe(n))
+		}
+		return
+	}
+	before := d.errors
+	d.Decode(n, m.Address)
+	if d.errors > before {
+		return
+	}
+	if m.Address.Path != "" || m.Address.Scheme != "http" {
+		d.Hintf(n, "bad-address", "write true, false, or host:port", "metrics are served over HTTP at an address of TCP")
+	}
+}
+
+// ConfigForms implements Formed.
+func (*Metrics) ConfigForms() []any { return []any{true, Address{}} }
+
+// tokenMin is the shortest token, in bytes: a shorter one could be guessed.
+const tokenMin = 16
+
 // Defaults implements Defaulter.
-func (a *Admin) Defaults() { *a = Admin{Metrics: true} }
+func (a *Admin) Defaults() { *a = Admin{Metrics: Metrics{On: true}} }
 
 // ValidateConfig implements Validator.
 func (a *Admin) ValidateConfig(d *Decoder, n *Node) {
 	if a.Listen == nil || a.Listen.Path != "" {
 		return
 	}
-	switch addr, err := netip.ParseAddr(a.Listen.Host); {
+	at := n.Get("listen")
+	addr, err := netip.ParseAddr(a.Listen.Host)
+	loopback := a.Listen.Host == "localhost" || err == nil && addr.IsLoopback()
+	switch {
 	case a.Listen.Scheme != "http":
-		d.Errorf(n.Get("listen"), "bad-address", "the admin server listens on HTTP: write an address without a scheme")
-	case a.Listen.Host != "localhost" && (err != nil || !addr.IsLoopback()):
-		d.Hintf(n.Get("listen"), "bad-address", "use 127.0.0.1 or a Unix socket", "the admin server listens on loopback or a Unix socket only")
+		d.Hintf(at, "bad-address", "", `the admin server's address has no scheme; "tls" beside it says that it encrypts`)
+	case a.Token == "" && !loopback:
+		d.Hintf(at, "needs-token", `add token: "${file:/etc/sluice/admin.token}", or use 127.0.0.1 or a Unix socket`, "other machines can reach this address: there the admin server needs a token and TLS")
+	case a.Token != "" && len(a.Token) < tokenMin:
+		d.Hintf(n.Get("token"), "weak-token", "openssl rand -hex 32 makes a good one", "the token has less than %d characters: it could be guessed", tokenMin)
+	case !loopback && a.TLS == nil:
+		d.Hintf(at, "needs-tls", "add tls: { cert: FILE, key: FILE }, or listen on 127.0.0.1", "other machines can reach this address: without TLS the token could be read on its way")
 	}
 }
 

@@ -44,8 +44,9 @@ type Proxy struct {
 	listeners []listener
 	log       *complaints
 
-	turnedAway atomic.Int64 // connections that there was no room for, and that are not closed yet
-	stop       sync.Once
+	turnedAway  atomic.Int64 // connections that there was no room for, and that are not closed yet
+	connections atomic.Int64
+	stop        sync.Once
 }
 
 // A listener is one that the config asks for and where it really is.
@@ -102,7 +103,7 @@ func (p *Proxy) listen(name string, codec *h1.Server) {
 	p.listeners = append(p.listeners, listener{name, s.Addr().String()})
 	accept := &loop.Accept{
 		Handler: func(c loop.Conn) loop.Handler {
-			ticket, ok := p.gate.Enter(c.Peer().Addr())
+			ticket, ok := p.gate.Enter(c.Peer().Addr(), &p.connections)
 			if !ok {
 				p.turnedAway.Add(1)
 				return h1.Busy(c, func() { p.turnedAway.Add(-1) })

@@ -32,20 +32,22 @@ func (g *Gate) Open() int64 { return g.connections.Load() }
 // A Ticket is a connection's place. Leave gives it back.
 type Ticket struct {
 	gate    *Gate
-	address netip.Addr // valid if it is counted by address
+	at      *atomic.Int64 // counts the connections of a listener, too
+	address netip.Addr    // valid if it is counted by address
 }
 
 // Enter counts a connection from an address. ok is false, and nothing is counted, if there is no room for it. An IPv6 client is counted by its /64, since it can
-// choose freely among those addresses.
-func (g *Gate) Enter(peer netip.Addr) (t Ticket, ok bool) {
+// choose freely among those addresses. at counts the connections of the listener that it came to.
+func (g *Gate) Enter(peer netip.Addr, at *atomic.Int64) (t Ticket, ok bool) {
 	if n, limit := g.connections.Add(1), g.limit.Load(); limit > 0 && n > limit {
 		g.connections.Add(-1)
 		g.RefusedAll.Add(1)
 		return Ticket{}, false
 	}
-	t = Ticket{gate: g}
+	t = Ticket{gate: g, at: at}
 	perAddress := g.perAddress.Load()
 	if perAddress == 0 || !peer.IsValid() {
+		at.Add(1)
 		return t, true
 	}
 	t.address = network(peer)
@@ -60,12 +62,14 @@ func (g *Gate) Enter(peer netip.Addr) (t Ticket, ok bool) {
 		g.addresses = map[netip.Addr]int64{}
 	}
 	g.addresses[t.address]++
+	at.Add(1)
 	return t, true
 }
 
 // Leave gives the place back.
 func (t Ticket) Leave() {
 	t.gate.connections.Add(-1)
+	t.at.Add(-1)
 	if !t.address.IsValid() {
 		return
 	}

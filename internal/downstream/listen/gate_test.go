@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -14,7 +15,7 @@ func enter(g *Gate, address string, n int) (in []Ticket) {
 		if address != "" {
 			peer = netip.MustParseAddr(address)
 		}
-		if t, ok := g.Enter(peer); ok {
+		if t, ok := g.Enter(peer, new(atomic.Int64)); ok {
 			in = append(in, t)
 		}
 	}
@@ -114,11 +115,12 @@ func TestAGateIsForAllLoops(t *testing.T) {
 	var g Gate
 	g.Limit(20, 3)
 	var all sync.WaitGroup
+	var connections atomic.Int64 // of the one listener
 	for id := range uint64(8) {
 		all.Go(func() {
 			r := rand.New(rand.NewPCG(id, 0))
 			for range 2000 {
-				ticket, ok := g.Enter(netip.AddrFrom4([4]byte{192, 0, 2, byte(r.IntN(5))}))
+				ticket, ok := g.Enter(netip.AddrFrom4([4]byte{192, 0, 2, byte(r.IntN(5))}), &connections)
 				if n := g.Open(); n > 20+8 { // each of the others may be about to be refused
 					t.Errorf("%d are open", n)
 				}
@@ -129,7 +131,7 @@ func TestAGateIsForAllLoops(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if g.Open() != 0 || len(g.addresses) != 0 {
+	if g.Open() != 0 || len(g.addresses) != 0 || connections.Load() != 0 {
 		t.Errorf("%d open, %d addresses", g.Open(), len(g.addresses))
 	}
 }
@@ -138,10 +140,11 @@ func TestTheGateAllocatesNothing(t *testing.T) {
 	var g Gate
 	g.Limit(10, 5)
 	peer := netip.MustParseAddr("2001:db8::1")
-	keeps, _ := g.Enter(peer)
+	var connections atomic.Int64
+	keeps, _ := g.Enter(peer, &connections)
 	defer keeps.Leave()
 	if n := testing.AllocsPerRun(100, func() {
-		if ticket, ok := g.Enter(peer); ok {
+		if ticket, ok := g.Enter(peer, &connections); ok {
 			ticket.Leave()
 		}
 	}); n != 0 {

@@ -1,0 +1,252 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sluice/internal/admin"
+	"sluice/internal/build"
+	"sluice/internal/config"
+)
+
+// A trial is a config that is in force until somebody confirms it, or its time is over and the one before comes back. It does not change.
+type trial struct {
+	save bool // it is written to the config file when it is confirmed
+	stop func() bool
+}
+
+// apply puts a config in force that came over the admin API.
+func (p *Process) apply(a admin.Application) admin.Outcome {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if refused := p.mayApplyLocked(a); refused != nil {
+		return *refused
+	}
+	var saved *draft
+	if a.Save {
+		var err error
+		if saved, err = newDraft(p.program.File, a.Text); err != nil {
+			return p.refusedLocked(http.StatusConflict, fmt.Errorf("the config file can't be written, and the change would be lost at the next start; save=false applies it all the same: %w", err))
+		}
+		defer saved.drop()
+	}
+	d, err := p.changeLocked(p.sentConfig(a.Name, a.Text), true)
+	if err != nil {
+		return p.failedLocked(err)
+	}
+	if a.For > 0 {
+		p.beginTrialLocked(a)
+	} else if a.Save {
+		if err := p.saveLocked(saved); err != nil {
+			return p.refusedLocked(http.StatusInternalServerError, errors.Join(err, p.goBackLocked()))
+		}
+	}
+	o := p.outcomeLocked(d)
+	if !a.Save {
+		o.Note = p.fileNote()
+	}
+	return o
+}
+
+// mayApplyLocked returns why a is refused before it is looked at. The caller must hold p.mu.
+func (p *Process) mayApplyLocked(a admin.Application) *admin.Outcome {
+	refuse := func(status int, text string) *admin.Outcome {
+		o := p.refusedLocked(status, errors.New(text))
+		return &o
+	}
+	switch {
+	case p.ended:
+		return refuse(http.StatusConflict, errEnding.Error())
+	case a.IfMatch != "" && a.IfMatch != p.etagLocked():
+		return refuse(http.StatusPreconditionFailed, "another config has come into force meanwhile: look at it, and try again with its ETag")
+	case p.trial != nil:
+		return refuse(http.StatusConflict, "a config is on trial: confirm it, or roll back, first")
+	case a.Save && p.program.File == "":
+		return refuse(http.StatusConflict, "this process has no config file, and the change would be lost at the next start; save=false applies it all the same")
+	}
+	return nil
+}
+
+// sentConfig is how a text is read that somebody sent: as if it stood beside the config file.
+func (p *Process) sentConfig(name string, text []byte) func(*config.Decoder) *config.Config {
+	src := config.Disk().In(filepath.Dir(p.program.File), name, text)
+	return func(d *config.Decoder) *config.Config { return config.Load(d, src, name) }
+}
+
+// fileNote says what a config that is not saved means for the file.
+func (p *Process) fileNote() string {
+	if p.program.File == "" {
+		return "no file holds this config: it ends with the process"
+	}
+	return p.program.File + " is not changed: a reload or a restart brings it back"
+}
+
+// after is time.AfterFunc; tests have another one.
+type after func(d time.Duration, f func()) (stop func() bool)
+
+func realAfter(d time.Duration, f func()) (stop func() bool) { return time.AfterFunc(d, f).Stop }
+
+// beginTrialLocked gives the config in force its time. The caller must hold p.mu.
+func (p *Process) beginTrialLocked(a admin.Application) {
+	t := &trial{save: a.Save}
+	until := time.Now().Add(a.For)
+	p.trial = t
+	p.trialEnd.Store(&until)
+	t.stop = p.after(a.For, func() { p.expire(t) })
+	p.log.Info("a config is on trial", "until", until, "generation", p.engine.Snapshot().Generation)
+}
+
+// endTrialLocked forgets the trial, if there is one. The caller must hold p.mu.
+func (p *Process) endTrialLocked() {
+	if p.trial != nil {
+		p.trial.stop()
+	}
+	p.trial = nil
+	p.trialEnd.Store(nil)
+}
+
+// expire ends a trial that nobody has confirmed.
+func (p *Process) expire(t *trial) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.trial != t || p.ended {
+		return
+	}
+	p.log.Warn("nobody has confirmed the config on trial: the one before comes back")
+	o := p.outcomeLocked(nil)
+	if err := p.goBackLocked(); err != nil {
+		p.log.Error("the config before the trial can't come back; the one on trial stays", "error", err)
+		p.endTrialLocked()
+		o = p.failedLocked(err)
+	} else {
+		o = p.outcomeLocked(nil)
+		o.Note = "nobody has confirmed the config on trial: the one before is back"
+	}
+	p.tell("rolled back", o)
+}
+
+// confirm ends a trial: its config stays.
+func (p *Process) confirm() admin.Outcome {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.trial == nil {
+		return p.refusedLocked(http.StatusConflict, errors.New("no config is on trial"))
+	}
+	if p.trial.save {
+		saved, err := newDraft(p.program.File, p.inForce.Load().text)
+		if err == nil {
+			defer saved.drop()
+			err = p.saveLocked(saved)
+		}
+		if err != nil {
+			return p.refusedLocked(http.StatusInternalServerError, fmt.Errorf("the trial goes on, because the config file can't be written: %w", err))
+		}
+	}
+	p.endTrialLocked()
+	p.log.Info("the config on trial is confirmed", "generation", p.engine.Snapshot().Generation)
+	return p.outcomeLocked(nil)
+}
+
+// rollback brings the config before the last change back.
+func (p *Process) rollback() admin.Outcome {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.ended:
+		return p.refusedLocked(http.StatusConflict, errEnding)
+	case p.prev == nil:
+		return p.refusedLocked(http.StatusConflict, errors.New("there is no config to go back to: none was changed since the start or the last rollback"))
+	}
+	left, onTrial := p.inForce.Load(), p.trial != nil
+	if err := p.goBackLocked(); err != nil {
+		return p.failedLocked(err)
+	}
+	p.log.Info("rolled back", "generation", p.engine.Snapshot().Generation)
+	o := p.outcomeLocked(nil)
+	switch {
+	case onTrial, left.sent: // the file does not have what was left
+	case p.inForce.Load().sent || p.program.File == "":
+		o.Note = p.fileNote()
+	default:
+		o.Note = p.restoreLocked(left)
+	}
+	return o
+}
+
+// restoreLocked gives the config file the text in force, if it still has the one that was left. It returns what to say of it. The caller must hold p.mu.
+func (p *Process) restoreLocked(left *inForce) string {
+	held, err := config.Disk().ReadFile(p.program.File)
+	if err != nil || string(held) != string(left.text) {
+		return p.program.File + " holds something else: a reload or a restart brings that"
+	}
+	saved, err := newDraft(p.program.File, p.inForce.Load().text)
+	if err == nil {
+		defer saved.drop()
+		err = p.saveLocked(saved)
+	}
+	if err != nil {
+		return "the config file can't be written, and still holds the config that was left: " + err.Error()
+	}
+	return p.program.File + " holds it again"
+}
+
+// goBackLocked puts the config before the last change in force. The caller must hold p.mu.
+func (p *Process) goBackLocked() error {
+	back := *p.prev
+	if err := p.enforceLocked(&config.Decoder{Features: build.Features()}, &back); err != nil {
+		return err
+	}
+	p.prev = nil
+	return nil
+}
+
+// A draft is a file beside another one that shall take its place.
+type draft struct{ path, place string }
+
+// newDraft writes a text that shall take the place of a file, with its mode and, if that is allowed, its owner. A link is followed.
+func newDraft(place string, text []byte) (*draft, error) {
+	place, err := filepath.EvalSymlinks(place)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(place)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".*")
+	if err != nil {
+		return nil, err
+	}
+	_, err = file.Write(text)
+	err = errors.Join(err, file.Chmod(info.Mode().Perm()), keepOwner(file, info), file.Sync(), file.Close())
+	d := &draft{file.Name(), place}
+	if err != nil {
+		d.drop()
+		return nil, err
+	}
+	return d, nil
+}
+
+// drop removes a draft that has not taken its place.
+func (d *draft) drop() { _ = os.Remove(d.path) }
+
+// saveLocked puts a draft in its place. What was there is kept with ".previous" behind its name. The caller must hold p.mu.
+func (p *Process) saveLocked(d *draft) error {
+	backup := d.place + ".previous"
+	_ = os.Remove(backup)
+	if err := os.Link(d.place, backup); err != nil {
+		p.log.Warn("the old config file can't be kept", "error", err)
+	}
+	if err := os.Rename(d.path, d.place); err != nil {
+		return err
+	}
+	now := *p.inForce.Load()
+	now.sent = false
+	p.inForce.Store(&now)
+	p.log.Info("the config file is written", "file", d.place, "before", backup)
+	return nil
+}

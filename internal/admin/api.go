@@ -76,7 +76,8 @@ type inJSON struct{ mux *http.ServeMux }
 
 // ServeHTTP implements http.Handler.
 func (h inJSON) ServeHTTP(w http.ResponseWriter, q *http.Request) {
-	normal := !strings.Contains(q.URL.Path, "//") && !strings.Contains(q.URL.Path, "/.")
+	path := q.URL.EscapedPath() // a server's address in it may hold slashes
+	normal := !strings.Contains(path, "//") && !strings.Contains(path, "/.")
 	if _, pattern := h.mux.Handler(q); pattern != "" && normal {
 		h.mux.ServeHTTP(w, q)
 		return

@@ -324,7 +324,7 @@ func TestEventsComeAsTheyHappen(t *testing.T) {
 				got = append(got, kind)
 			}
 			all := strings.Join(got, " ")
-			if strings.Contains(all, KindStatus) && strings.Contains(all, KindConfig) && strings.Count(all, KindAccess) == 2 && strings.Contains(all, kindDropped) {
+			if strings.Contains(all, KindStatus) && strings.Contains(all, KindConfig) && strings.Count(all, KindAccess) == 2 && strings.Contains(all, KindDropped) {
 				return done
 			}
 			return nil

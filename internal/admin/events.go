@@ -90,7 +90,7 @@ func (srv *Server) stream(q *http.Request, s *stream, ear *ear, lines <-chan []b
 		case e := <-ear.events:
 			err = s.sendWanted(e)
 			if n := srv.hub.missed(ear); n > 0 && err == nil {
-				err = s.send(kindDropped, map[string]int{"events": n})
+				err = s.send(KindDropped, map[string]int{"events": n})
 			}
 		case line, open := <-lines:
 			if !open {
@@ -100,7 +100,7 @@ func (srv *Server) stream(q *http.Request, s *stream, ear *ear, lines <-chan []b
 				err = s.sendLine(KindAccess, line)
 			}
 			if n := follower.Dropped(); n > lost && err == nil {
-				err = s.send(kindDropped, map[string]uint64{"lines": n - lost})
+				err = s.send(KindDropped, map[string]uint64{"lines": n - lost})
 				lost = n
 			}
 		case <-tick.C:

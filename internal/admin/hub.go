@@ -12,7 +12,7 @@ const (
 	KindProcess  = "process"  // the process is about to end
 	KindStatus   = "status"   // a Status, again and again
 	KindAccess   = "access"   // a line of the access log
-	kindDropped  = "dropped"  // how many events the reader was too slow for
+	KindDropped  = "dropped"  // how many events or lines the reader was too slow for
 )
 
 // listenersMax is how many can read events at once.

@@ -151,7 +151,7 @@ func TestShowsWhatIsGoingOn(t *testing.T) {
 		if err := json.Unmarshal([]byte(s.admin("/v1/status")), &status); err != nil {
 			t.Fatal(err)
 		}
-		if status.Version != "1.2.3" || status.Config != "sluice.yaml" || status.Generation != 1 || status.Sites != 1 || status.Draining || status.PID != os.Getpid() ||
+		if status.Version != "1.2.3" || filepath.Base(status.Config) != "sluice.yaml" || !filepath.IsAbs(status.Config) || status.Generation != 1 || status.Sites != 1 || status.Draining || status.PID != os.Getpid() ||
 			len(status.Loops) != s.p.engine.Drivers() || len(status.Listeners) != 1 || status.Listeners[0].Address != fmt.Sprintf("127.0.0.1:%d", s.port) {
 			t.Errorf("got %+v", status)
 		}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"os"
+	"path/filepath"
 	"time"
 
 	"sluice/internal/admin"
@@ -12,7 +13,7 @@ import (
 func (p *Process) status() admin.Status {
 	s := admin.Status{
 		Version: p.program.Version, PID: os.Getpid(), Started: p.started, UptimeSeconds: time.Since(p.started).Seconds(),
-		Config: p.program.File, Draining: p.engine.Draining(),
+		Config: absolute(p.program.File), Draining: p.engine.Draining(),
 	}
 	for i, stat := range p.engine.Stats() {
 		s.Loops = append(s.Loops, admin.Loop{ID: i, Connections: stat.Conns, Tasks: stat.Tasks})
@@ -31,6 +32,14 @@ func (p *Process) status() admin.Status {
 		s.Pools = append(s.Pools, admin.Pool{Name: pool.Name, Endpoints: endpointsOf(pool)})
 	}
 	return s
+}
+
+// absolute is a path that means the same to who asks from another folder; "" stays.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil && path != "" {
+		return full
+	}
+	return path
 }
 
 // endpointsOf tells about the endpoints of a pool.

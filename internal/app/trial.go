@@ -45,6 +45,7 @@ func (p *Process) apply(a admin.Application) admin.Outcome {
 			return p.refusedLocked(http.StatusInternalServerError, errors.Join(err, p.goBackLocked()))
 		}
 	}
+	p.log.Info("a config that was sent is in force", "generation", p.engine.Snapshot().Generation, "name", a.Name, "saved", a.Save && a.For == 0)
 	o := p.outcomeLocked(d)
 	if !a.Save {
 		o.Note = p.fileNote()

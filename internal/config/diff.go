@@ -173,7 +173,15 @@ func (n *Node) equal(other *Node) bool {
 // String writes the change in one line.
 func (c Change) String() string {
 	path := strings.Join(c.Path, " › ")
+	last := ""
+	if len(c.Path) > 0 {
+		last = c.Path[len(c.Path)-1]
+	}
 	switch {
+	case c.Old == "" && c.New == last:
+		return "+ " + path
+	case c.New == "" && c.Old == last:
+		return "- " + path
 	case c.Old == "":
 		return "+ " + path + ": " + c.New
 	case c.New == "":

@@ -32,8 +32,8 @@ func TestDiffNamesWhatDiffers(t *testing.T) {
 	f("a:\n", "a: x", "~ a: null → x")
 	f("", "a: x", "+ : { a: x }")
 	f("a: x", "", "- : { a: x }")
-	f("s: [10.0.0.1:80, 10.0.0.2:80]", "s: [10.0.0.1:80, 10.0.0.3:80, 10.0.0.2:80]", "+ s › 10.0.0.3:80: 10.0.0.3:80")
-	f("s: [a, b, c]", "s: [c, a]", "- s › b: b")
+	f("s: [10.0.0.1:80, 10.0.0.2:80]", "s: [10.0.0.1:80, 10.0.0.3:80, 10.0.0.2:80]", "+ s › 10.0.0.3:80")
+	f("s: [a, b, c]", "s: [c, a]", "- s › b")
 	f("s: [a, b]", "s: [b, a]", "~ s: [a, b] → [b, a]")
 	f("s: [{ address: a, weight: 1 }, b]", "s: [{ address: a, weight: 2 }, b]", "~ s › a › weight: 1 → 2")
 	f("r: [{ match: /a, to: x }, { match: { path: /b, method: GET }, to: y }]", "r: [{ match: /new, to: z }, { match: /a, to: x }, { match: { path: /b, method: GET }, to: z }]",

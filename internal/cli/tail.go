@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/admin"
+)
+
+func newTail() *cobra.Command {
+	var at asking
+	var asJSON bool
+	var site, status, path, client string
+	c := &cobra.Command{
+		Use:   "tail",
+		Short: "Show the access log of a running process, as it comes",
+		Long: `Show the access log of a running process, as it comes: also where no log is
+written, or not of all exchanges. All filters that are given must hold. What is
+too fast for this end is left out, and its number is said; nothing waits for it.`,
+		Example: `  sluice tail
+  sluice tail --status 5xx,404 --path '/api/*'
+  sluice tail --site http://shop.example.com --client 10.0.0.0/8 --json | jq .duration_ms`,
+		Args: noArguments,
+		RunE: at.ask(func(c *cobra.Command, _ []string, asked *admin.Client) error {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			query := url.Values{"kind": {admin.KindAccess}}
+			for name, value := range map[string]string{"site": site, "status": status, "path": path, "client": client} {
+				if value != "" {
+					query.Set(name, value)
+				}
+			}
+			w := c.OutOrStdout()
+			l := &lines{w: w, color: isTerminal(w), asJSON: asJSON}
+			return asked.Events(ctx, query, func(kind string, data []byte) error {
+				if kind == admin.KindDropped {
+					fmt.Fprintf(c.ErrOrStderr(), "left out: %s\n", data)
+					return nil
+				}
+				return l.write(data)
+			})
+		}),
+	}
+	c.Flags().StringVar(&site, "site", "", "only this `site`, as the config names it")
+	c.Flags().StringVar(&status, "status", "", "only these `statuses`: 404, 5xx, or several with commas")
+	c.Flags().StringVar(&path, "path", "", "only this `path`; with * at its end, what begins so")
+	c.Flags().StringVar(&client, "client", "", "only this `address` or network of clients")
+	c.Flags().BoolVar(&asJSON, "json", false, "write lines as JSON")
+	at.flags(c)
+	return c
+}
+
+// lines writes lines of the access log for people.
+type lines struct {
+	w             io.Writer
+	color, asJSON bool
+}
+
+// A logLine is what people want to see of a line.
+type logLine struct {
+	Time                                                    time.Time
+	Client, Method, Host, Path, Query, Pool, Endpoint, Site string
+	Error                                                   string
+	Status                                                  int
+	BytesOut                                                int64   `json:"bytes_out"`
+	Duration                                                float64 `json:"duration_ms"`
+}
+
+func (l *lines) write(data []byte) error {
+	if l.asJSON {
+		_, err := l.w.Write(append(data[:len(data):len(data)], '\n'))
+		return err
+	}
+	var of logLine
+	if err := json.Unmarshal(data, &of); err != nil {
+		return fmt.Errorf("a line of the log: %w", err)
+	}
+	target := of.Host + of.Path
+	if of.Query != "" {
+		target += "?" + of.Query
+	}
+	to := of.Endpoint
+	if of.Error != "" {
+		to = strings.TrimSpace(to + " " + of.Error)
+	}
+	if to == "" {
+		to = "-"
+	}
+	on, off := l.tint(of.Status)
+	_, err := fmt.Fprintf(l.w, "%s %s%3d%s %-15s %8s %9s  %s %s  %s\n", of.Time.Local().Format(time.TimeOnly), on, of.Status, off,
+		onOneLine(of.Client), milliseconds(of.Duration), bytesShown(of.BytesOut), onOneLine(of.Method), onOneLine(target), onOneLine(to))
+	return err
+}
+
+// tint is what colours a status.
+func (l *lines) tint(status int) (on, off string) {
+	switch {
+	case !l.color:
+		return "", ""
+	case status >= 500 || status == 0:
+		return "\x1b[31;1m", "\x1b[0m"
+	case status >= 400:
+		return "\x1b[33;1m", "\x1b[0m"
+	}
+	return "\x1b[32m", "\x1b[0m"
+}
+
+// onOneLine is text without what could act on a terminal.
+func onOneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+// milliseconds writes a time in at most 7 characters.
+func milliseconds(ms float64) string {
+	switch {
+	case ms < 10:
+		return fmt.Sprintf("%.2fms", ms)
+	case ms < 10_000:
+		return fmt.Sprintf("%.0fms", ms)
+	case ms < 600_000:
+		return fmt.Sprintf("%.1fs", ms/1000)
+	}
+	return fmt.Sprintf("%.0fmin", ms/60_000)
+}
+
+// bytesShown writes a number of bytes in at most 8 characters.
+func bytesShown(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%dB", n)
+	}
+	size := float64(n)
+	for _, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		size /= 1024
+		if size < 1000 {
+			return fmt.Sprintf("%.3g%s", size, unit)
+		}
+	}
+	return fmt.Sprintf("%.0fPiB", size/1024)
+}

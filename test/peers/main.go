@@ -11,13 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"time"
 )
 
 // A peer is a program and the Debian packages that it comes in.
 type peer struct {
-	command  string
+	command  string // or the path of a file, for a peer that is no program
 	packages []string
 }
 
@@ -30,6 +31,8 @@ var groups = map[string][]peer{
 		{"haproxy", []string{"haproxy"}},
 		{"python3", []string{"python3"}},      // its http.server is an origin of HTTP/1.0
 		{"gcc", []string{"gcc", "libc6-dev"}}, // the race detector links with it
+		{"promtool", []string{"prometheus"}},
+		{openMetricsParser, []string{"python3", "python3-prometheus-client"}},
 	},
 	"bench": {
 		{"nginx", []string{"nginx"}},
@@ -37,6 +40,9 @@ var groups = map[string][]peer{
 		{"wrk", []string{"wrk"}},
 	},
 }
+
+// openMetricsParser is a file of the reference parser of OpenMetrics, where Debian puts it.
+const openMetricsParser = "/usr/lib/python3/dist-packages/prometheus_client/openmetrics/parser.py"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -93,7 +99,12 @@ func missing(names []string, has func(command string) bool) ([]string, error) {
 	return packages, nil
 }
 
+// has reports whether a command can be found, or a file is there.
 func has(command string) bool {
+	if filepath.IsAbs(command) {
+		_, err := os.Stat(command)
+		return err == nil
+	}
 	_, err := exec.LookPath(command)
 	return err == nil
 }

@@ -52,7 +52,7 @@ func (c *Counter) Add(shard int, n int64) { c.cells.add(shard, n) }
 // Value returns the sum over all loops.
 func (c *Counter) Value() int64 { return c.cells.sum() }
 
-func (c *Counter) appendTo(dst []byte, name, labels string) []byte {
+func (c *Counter) appendTo(dst []byte, _ Format, name, labels string) []byte {
 	return appendSample(dst, name, labels, float64(c.Value()))
 }
 
@@ -68,7 +68,7 @@ func (g *Gauge) Set(n int64) { g.cells.column[0].Store(n) }
 // Value returns the sum over all loops.
 func (g *Gauge) Value() int64 { return g.cells.sum() }
 
-func (g *Gauge) appendTo(dst []byte, name, labels string) []byte {
+func (g *Gauge) appendTo(dst []byte, _ Format, name, labels string) []byte {
 	return appendSample(dst, name, labels, float64(g.Value()))
 }
 
@@ -77,10 +77,21 @@ type function struct {
 	f atomic.Pointer[func() float64]
 }
 
-func (m *function) appendTo(dst []byte, name, labels string) []byte {
-	v := math.NaN() // between look-up and Store there is no function
-	if f := m.f.Load(); f != nil {
-		v = (*f)()
+// appendTo writes nothing where there is nothing to tell: NaN says so, and between look-up and Store there is no function.
+func (m *function) appendTo(dst []byte, _ Format, name, labels string) []byte {
+	f := m.f.Load()
+	if f == nil {
+		return dst
 	}
-	return appendSample(dst, name, labels, v)
+	if v := (*f)(); !math.IsNaN(v) {
+		dst = appendSample(dst, name, labels, v)
+	}
+	return dst
+}
+
+// A constant is a metric that is always 1: its labels tell something.
+type constant struct{}
+
+func (constant) appendTo(dst []byte, _ Format, name, labels string) []byte {
+	return appendSample(dst, name, labels, 1)
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -125,6 +126,24 @@ func (d Distribution) Sub(earlier Distribution) Distribution {
 	return d
 }
 
+// Add returns what both held together: of several sites, for one.
+func (d Distribution) Add(other Distribution) Distribution {
+	for i := range d.counts {
+		d.counts[i] += other.counts[i]
+	}
+	d.sum += other.sum
+	return d
+}
+
+// Mean returns the mean duration, exact within a microsecond; 0 without observations.
+func (d Distribution) Mean() time.Duration {
+	n := d.Count()
+	if n == 0 {
+		return 0
+	}
+	return time.Duration(d.sum/n) * time.Microsecond
+}
+
 // Count returns the number of observations.
 func (d Distribution) Count() int64 {
 	n := int64(0)
@@ -153,7 +172,21 @@ func (d Distribution) Quantile(q float64) time.Duration {
 	return time.Duration(low)
 }
 
-func (h *Histogram) appendTo(dst []byte, name, labels string) []byte {
+// written are the upper bounds, in seconds, as they stand in each format. In OpenMetrics whole numbers look like 1.0.
+var written = makeWritten()
+
+func makeWritten() (all [len(formats)][boundCount]string) {
+	for i, b := range bounds {
+		text := strconv.FormatFloat(float64(b)/1e9, 'g', -1, 64)
+		all[Text][i], all[OpenMetrics][i] = text, text
+		if !strings.ContainsAny(text, ".e") {
+			all[OpenMetrics][i] = text + ".0"
+		}
+	}
+	return all
+}
+
+func (h *Histogram) appendTo(dst []byte, f Format, name, labels string) []byte {
 	d := h.Read()
 	comma := ""
 	if labels != "" {
@@ -163,8 +196,7 @@ func (h *Histogram) appendTo(dst []byte, name, labels string) []byte {
 	for i := range bounds {
 		n += d.counts[i]
 		if isWritten(i) {
-			le := strconv.FormatFloat(float64(bounds[i])/1e9, 'g', -1, 64)
-			dst = appendSample(dst, name+"_bucket", labels+comma+`le="`+le+`"`, float64(n))
+			dst = appendSample(dst, name+"_bucket", labels+comma+`le="`+written[f][i]+`"`, float64(n))
 		}
 	}
 	n += d.counts[boundCount]

@@ -1,4 +1,4 @@
-// Package metric counts what happens on the way of a request, and writes it in the text format of Prometheus.
+// Package metric counts what happens on the way of a request, and writes it in the text format of Prometheus or as OpenMetrics.
 //
 // A series is resolved when a snapshot is built; on the way of a request it costs one atomic add on a cache line that no other loop writes. Readers sum
 // over the loops. Series are found by name and labels, so that they survive a reload; Retain drops those of sites and pools that are gone.
@@ -8,8 +8,10 @@
 package metric
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -46,6 +48,14 @@ type Set struct {
 	page     page               // guarded by mu
 }
 
+// The kinds of families, as they are written.
+const (
+	counter   = "counter"
+	gauge     = "gauge"
+	histogram = "histogram"
+	info      = "info"
+)
+
 // A family is all series of one name.
 type family struct {
 	name, help, kind string
@@ -62,8 +72,8 @@ type series struct {
 
 // A reader is a metric as the writer sees it.
 type reader interface {
-	// appendTo appends the lines of the series called name with these labels.
-	appendTo(dst []byte, name, labels string) []byte
+	// appendTo appends the lines of the series called name with these labels. They are the same in all formats, but for how bounds of buckets look.
+	appendTo(dst []byte, f Format, name, labels string) []byte
 }
 
 // NewSet returns an empty set for so many loops. The number of a loop, its shard, is what Driver.ID returns; larger ones share cells, which costs time and is
@@ -76,29 +86,54 @@ func NewSet(shards int) *Set {
 	return &Set{shards: n, families: map[string]*family{}}
 }
 
-// Counter returns the counter with that name and these labels, a new one if there is none. By custom its name ends in _total.
+// Counter returns the counter with that name and these labels, a new one if there is none. Its name must end in _total.
 func (s *Set) Counter(name, help string, labels ...Label) *Counter {
-	return lookUp(s, "counter", name, help, labels, func() *Counter { return &Counter{s.newCellsLocked()} })
+	return lookUp(s, counter, name, help, labels, func() *Counter { return &Counter{s.newCellsLocked()} })
 }
 
 // Gauge returns the gauge with that name and these labels, a new one if there is none.
 func (s *Set) Gauge(name, help string, labels ...Label) *Gauge {
-	return lookUp(s, "gauge", name, help, labels, func() *Gauge { return &Gauge{s.newCellsLocked()} })
+	return lookUp(s, gauge, name, help, labels, func() *Gauge { return &Gauge{s.newCellsLocked()} })
 }
 
 // Histogram returns the histogram with that name and these labels, a new one if there is none. By custom its name ends in _seconds.
 func (s *Set) Histogram(name, help string, labels ...Label) *Histogram {
-	return lookUp(s, "histogram", name, help, labels, func() *Histogram { return newHistogram(s.shards) })
+	return lookUp(s, histogram, name, help, labels, func() *Histogram { return newHistogram(s.shards) })
 }
 
 // GaugeFunc makes f what is read for that name and these labels, in place of a function that was there. f is called by readers, and must not use the set.
 func (s *Set) GaugeFunc(name, help string, f func() float64, labels ...Label) {
-	lookUp(s, "gauge", name, help, labels, func() *function { return &function{} }).f.Store(&f)
+	lookUp(s, gauge, name, help, labels, func() *function { return &function{} }).f.Store(&f)
 }
 
 // CounterFunc is GaugeFunc for a number that only grows and is counted elsewhere.
 func (s *Set) CounterFunc(name, help string, f func() float64, labels ...Label) {
-	lookUp(s, "counter", name, help, labels, func() *function { return &function{} }).f.Store(&f)
+	lookUp(s, counter, name, help, labels, func() *function { return &function{} }).f.Store(&f)
+}
+
+// Info makes a series that is always 1 and tells something by its labels. Its name must end in _info.
+func (s *Set) Info(name, help string, labels ...Label) {
+	lookUp(s, info, name, help, labels, func() constant { return constant{} })
+}
+
+// A Family is what all series of one name have in common.
+type Family struct {
+	Name, Help string
+	Kind       string   // "counter", "gauge", "histogram", "info"
+	Labels     []string // names, in order
+	Series     int      // how many there are now
+}
+
+// Families returns what there is, sorted by name: for the documentation, and for tests that no client can make series.
+func (s *Set) Families() []Family {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []Family
+	for _, f := range s.families {
+		all = append(all, Family{f.name, f.help, f.kind, slices.Clone(f.labels), len(f.series)})
+	}
+	slices.SortFunc(all, func(a, b Family) int { return cmp.Compare(a.Name, b.Name) })
+	return all
 }
 
 // Retain drops the series for which keep says no. What a running exchange still adds to a dropped series is lost; a later look-up begins at zero.
@@ -139,6 +174,7 @@ func (s *Set) familyLocked(kind, name, help string, labels Labels) *family {
 	if f == nil {
 		f = &family{name: name, help: help, kind: kind, series: map[string]*series{}}
 		mustBeName(name)
+		mustFit(name, kind)
 		for _, l := range labels {
 			mustBeName(l.Name)
 			f.labels = append(f.labels, l.Name)
@@ -161,6 +197,13 @@ func others(labels Labels) Labels {
 		all[i].Value = "other"
 	}
 	return all
+}
+
+// mustFit panics if the suffix of name does not tell its kind: OpenMetrics wants it so.
+func mustFit(name, kind string) {
+	if strings.HasSuffix(name, totalSuffix) != (kind == counter) || strings.HasSuffix(name, infoSuffix) != (kind == info) {
+		panic("metric: " + name + " does not look like a " + kind)
+	}
 }
 
 // mustBeName panics if name is not a metric or label name without colons.

@@ -117,18 +117,21 @@ func TestSeriesBeyondTheLimitAreCountedTogether(t *testing.T) {
 
 func TestMisuseOfNamesPanics(t *testing.T) {
 	for what, f := range map[string]func(s *Set){
-		"a bad name":             func(s *Set) { s.Counter("a-b", "") },
-		"a digit first":          func(s *Set) { s.Counter("1a", "") },
-		"no name":                func(s *Set) { s.Counter("", "") },
-		"a bad label name":       func(s *Set) { s.Counter("b", "", Label{"x y", ""}) },
-		"another type":           func(s *Set) { s.Gauge("a", "", Label{"site", ""}) },
-		"other labels":           func(s *Set) { s.Counter("a", "", Label{"pool", ""}) },
-		"fewer labels":           func(s *Set) { s.Counter("a", "") },
-		"a function for a value": func(s *Set) { s.CounterFunc("a", "", nil, Label{"site", ""}) },
+		"a bad name":              func(s *Set) { s.Gauge("a-b", "") },
+		"a digit first":           func(s *Set) { s.Gauge("1a", "") },
+		"no name":                 func(s *Set) { s.Gauge("", "") },
+		"a bad label name":        func(s *Set) { s.Gauge("b", "", Label{"x y", ""}) },
+		"another type":            func(s *Set) { s.Histogram("a", "", Label{"site", ""}) },
+		"other labels":            func(s *Set) { s.Gauge("a", "", Label{"pool", ""}) },
+		"fewer labels":            func(s *Set) { s.Gauge("a", "") },
+		"a function for a value":  func(s *Set) { s.GaugeFunc("a", "", nil, Label{"site", ""}) },
+		"a counter without total": func(s *Set) { s.Counter("n", "") },
+		"a gauge with total":      func(s *Set) { s.Gauge("n_total", "") },
+		"an info without info":    func(s *Set) { s.Info("n", "") },
 	} {
 		t.Run(what, func(t *testing.T) {
 			s := NewSet(1)
-			s.Counter("a", "", Label{"site", ""})
+			s.Gauge("a", "", Label{"site", ""})
 			defer func() {
 				if recover() == nil {
 					t.Error("no panic")
@@ -248,7 +251,13 @@ func TestQuantilesAreNearTheTruth(t *testing.T) {
 	if d := h.Read().Sub(before); d.Count() != 1 || d.Quantile(0.5) != 100*time.Second {
 		t.Errorf("the last observation reads as %d times %v", d.Count(), d.Quantile(0.5))
 	}
-	if d := (Distribution{}); d.Quantile(0.5) != 0 {
+	if sum := before.Add(before); sum.Count() != 20_000 || sum.Quantile(0.9) != before.Quantile(0.9) || sum.Mean() != before.Mean() {
+		t.Errorf("twice the same is %d times %v, mean %v", sum.Count(), sum.Quantile(0.9), sum.Mean())
+	}
+	if got := before.Mean(); got != 50_005*time.Microsecond {
+		t.Errorf("mean %v", got)
+	}
+	if d := (Distribution{}); d.Quantile(0.5) != 0 || d.Mean() != 0 {
 		t.Error("nothing has a quantile")
 	}
 }
@@ -260,7 +269,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("gone") }
 func TestReportsAWriteError(t *testing.T) {
 	s := NewSet(1)
 	s.Counter("n_total", "N.")
-	if s.WriteText(brokenWriter{}) == nil {
+	if s.Write(brokenWriter{}, OpenMetrics) == nil || s.WriteText(brokenWriter{}) == nil {
 		t.Error("no error")
 	}
 }

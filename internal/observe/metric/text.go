@@ -10,23 +10,26 @@ import (
 	"strings"
 )
 
-// ContentType is the media type of what WriteText writes.
-const ContentType = "text/plain; version=0.0.4; charset=utf-8"
+// WriteText is Write in the format Text.
+func (s *Set) WriteText(w io.Writer) error { return s.Write(w, Text) }
 
-// WriteText writes all series in the text format of Prometheus, version 0.0.4, sorted by name and labels. It reads while loops go on counting: each number
-// is right at some moment of the call. The lock is not held while w is written to.
-func (s *Set) WriteText(w io.Writer) error {
+// Write writes all series in a format, sorted by name and labels. It reads while loops go on counting: each number is right at some moment of the call. The lock
+// is not held while w is written to.
+func (s *Set) Write(w io.Writer, f Format) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	var line []byte
-	for _, f := range s.sorted() {
-		line = appendHead(line[:0], f.name, f.help, f.kind)
-		for _, r := range f.series {
-			line = r.metric.appendTo(line, f.name, r.text)
+	for _, m := range s.sorted() {
+		line = appendHead(line[:0], f, &m)
+		for _, r := range m.series {
+			line = r.metric.appendTo(line, f, m.name, r.text)
 			if _, err := out.Write(line); err != nil {
 				return err
 			}
 			line = line[:0]
 		}
+	}
+	if f == OpenMetrics {
+		_, _ = out.WriteString("# EOF\n") // Flush has the error
 	}
 	return out.Flush()
 }
@@ -56,10 +59,36 @@ func (s *Set) sorted() []sortedFamily {
 	return all
 }
 
-func appendHead(dst []byte, name, help, kind string) []byte {
-	dst = append(dst, "# HELP "+name+" "...)
-	dst = append(dst, helpEscapes.Replace(help)...)
-	return append(dst, "\n# TYPE "+name+" "+kind+"\n"...)
+// appendHead appends what is said of a family before its series. OpenMetrics calls it by the name without what samples add to it, knows units, and tells
+// info from gauges.
+func appendHead(dst []byte, f Format, m *sortedFamily) []byte {
+	name, kind, help := m.name, m.kind, textHelp.Replace(m.help)
+	if f == OpenMetrics {
+		name, help = strings.TrimSuffix(strings.TrimSuffix(name, totalSuffix), infoSuffix), openHelp.Replace(m.help)
+	} else if kind == info {
+		kind = gauge
+	}
+	dst = append(dst, "# HELP "+name+" "+help+"\n# TYPE "+name+" "+kind+"\n"...)
+	if unit := unitOf(name); f == OpenMetrics && unit != "" {
+		dst = append(dst, "# UNIT "+name+" "+unit+"\n"...)
+	}
+	return dst
+}
+
+// What the names of counters and of info end in.
+const (
+	totalSuffix = "_total"
+	infoSuffix  = "_info"
+)
+
+// unitOf returns the unit that a name, without a suffix, ends in; empty for plain numbers.
+func unitOf(name string) string {
+	for _, unit := range []string{"seconds", "bytes"} {
+		if strings.HasSuffix(name, "_"+unit) {
+			return unit
+		}
+	}
+	return ""
 }
 
 // appendSample appends one line. Whole numbers are written without an exponent up to 2^53, where a float64 ends being exact.
@@ -100,6 +129,7 @@ func labelText(labels Labels) string {
 }
 
 var (
-	helpEscapes  = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+	textHelp     = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
+	openHelp     = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 	labelEscapes = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
 )

@@ -229,8 +229,12 @@ func TestHistogramIsWrittenCumulatively(t *testing.T) {
 	if n := strings.Count(got, "_bucket"); n != 23 {
 		t.Errorf("%d bucket lines", n)
 	}
-	s.Histogram("e_seconds", "E.")
-	if !strings.Contains(text(t, s), `e_seconds_bucket{le="1e-05"} 0`) {
+	e := s.Histogram("e_seconds", "E.")
+	if strings.Contains(text(t, s), "e_seconds_bucket") {
+		t.Error("a histogram that has observed nothing is written")
+	}
+	e.Observe(0, time.Second)
+	if !strings.Contains(text(t, s), "e_seconds_bucket{le=\"1e-05\"} 0\n") {
 		t.Error("a histogram without labels is written badly")
 	}
 }

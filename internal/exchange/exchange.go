@@ -59,6 +59,8 @@ type Client struct {
 // not happened.
 type Notes struct {
 	Began         time.Duration // first byte of the request was at hand
+	Attempted     time.Duration // the last attempt at an endpoint began
+	Connected     time.Duration // the last attempt had a connection; until then the exchange waited for a free one or for the connect
 	ResponseBegan time.Duration // head of the origin's final response was read
 	Site          string        // name of the site in the config
 	Route         string        // name of the route: "site" or its number and pattern

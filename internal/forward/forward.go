@@ -23,8 +23,18 @@ type Forwarder struct {
 	ExchangeTimeout time.Duration
 	// EarlyHints passes interim responses 103 on to clients of HTTP/1.1.
 	EarlyHints bool
+	// Meter is told what becomes of attempts; nil if nobody counts.
+	Meter Meter
 	// Upgrades are the protocols that a client may switch to, in lower case (RFC 9110, section 7.8).
 	Upgrades []string
+}
+
+// A Meter counts attempts. Its methods are called in the task of the exchange: they must not wait or allocate.
+type Meter interface {
+	// Attempted is called after each round trip, whatever came of it. x.Notes has its times.
+	Attempted(x *exchange.Exchange)
+	// Retried is called before an attempt that is made because the one before it ended in why. x.Notes is still that one's.
+	Retried(x *exchange.Exchange, why *exchange.Error)
 }
 
 // Admit decides whether the exchange may go on, and makes the request what the origin shall see of it. It is called before the filters.
@@ -84,6 +94,9 @@ func (f *Forwarder) Do(x *exchange.Exchange) error {
 		if ep == nil {
 			break
 		}
+		if last != nil && f.Meter != nil {
+			f.Meter.Retried(x, last)
+		}
 		err := f.attempt(x, ep)
 		if err == nil {
 			f.received(x)
@@ -105,11 +118,14 @@ func (f *Forwarder) attempt(x *exchange.Exchange, ep *upstream.Endpoint) *exchan
 	x.Notes.Endpoint, x.Endpoint = ep.Address, ep
 	ep.Attempts.Add(1)
 	order := client.Order{Host: f.Rules.Host(x, ep.Host), Timeouts: f.Timeouts, Rules: f}
-	err := ep.Client.RoundTrip(x, &order)
+	err := f.roundTrip(x, ep, &order)
 	if err != nil && err.Retry == exchange.RetryIdempotent && x.Notes.Reused && idempotent(x.Request.Method) {
 		x.Response.Reset()
+		if f.Meter != nil {
+			f.Meter.Retried(x, err)
+		}
 		order.Fresh = true
-		err = ep.Client.RoundTrip(x, &order)
+		err = f.roundTrip(x, ep, &order)
 	}
 	if err != nil && err.Retry == exchange.RetryIdempotent { // for another endpoint
 		err.Retry = exchange.RetryNo
@@ -122,6 +138,17 @@ func (f *Forwarder) attempt(x *exchange.Exchange, ep *upstream.Endpoint) *exchan
 		if err.Source == exchange.Upstream {
 			ep.Failures.Add(1)
 		}
+	}
+	return err
+}
+
+// roundTrip is a round trip that is counted.
+func (f *Forwarder) roundTrip(x *exchange.Exchange, ep *upstream.Endpoint, o *client.Order) *exchange.Error {
+	n := &x.Notes
+	n.Attempted, n.Connected, n.ResponseBegan, n.Reused = x.Driver.Now(), 0, 0, false
+	err := ep.Client.RoundTrip(x, o)
+	if f.Meter != nil {
+		f.Meter.Attempted(x)
 	}
 	return err
 }

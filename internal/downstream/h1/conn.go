@@ -21,6 +21,8 @@ type conn struct {
 	from, to int
 	count    int  // exchanges so far
 	closed   bool // nothing more is to be read or written
+	busy     bool // an exchange is under way
+	ending   End  // why it ends, once that is known
 }
 
 // Serve implements loop.Handler: exchanges until the connection is quiet or has ended.
@@ -28,6 +30,10 @@ func (c *conn) Serve() {
 	defer func() {
 		if r := recover(); r != nil { // the driver logs it; the connection must not be left open, or counted, for ever
 			c.raw.Reset()
+			c.ending = EndFault
+			if c.busy {
+				c.server.counts[c.raw.Driver().ID()].exchanges.Add(-1)
+			}
 			c.close()
 			panic(r) //style:allow panic it goes on to the driver, which recovers and logs it
 		}
@@ -59,8 +65,12 @@ func (c *conn) awaitRequest() bool {
 	}
 	c.raw.Quiet(false)
 	if err != nil {
-		if loop.IsTimeout(err) {
+		switch {
+		case loop.IsTimeout(err):
+			c.ending = EndTimeout
 			c.server.settings().reached(d, c.waitLimit())
+		case err == loop.ErrDraining, err == loop.ErrStopped:
+			c.ending = EndDrain
 		}
 		c.close()
 		return false
@@ -89,6 +99,7 @@ func (c *conn) close() {
 	if !c.closed {
 		c.closed = true
 		c.release()
+		c.server.counts[c.raw.Driver().ID()].ended[c.ending].Add(1)
 		_ = c.raw.Close()
 		if c.gone != nil {
 			c.gone()
@@ -100,6 +111,7 @@ func (c *conn) close() {
 func (c *conn) exchange() {
 	d := c.raw.Driver()
 	a := c.server.take(d)
+	c.busy = true
 	set := c.server.settings()
 	c.count++
 	a.sender = sender{conn: c, x: &a.x, settings: set}
@@ -119,11 +131,15 @@ func (c *conn) exchange() {
 		c.close()
 	}
 	c.finish(a)
+	c.busy = false
 	c.server.give(d, a)
 }
 
 // finish leaves the connection ready for the next request, or closes it.
 func (c *conn) finish(a *active) {
+	if !c.closed {
+		c.ending = a.ending()
+	}
 	switch {
 	case c.closed || a.sender.upgraded:
 	case !a.sender.done || a.sender.broken:
@@ -132,6 +148,7 @@ func (c *conn) finish(a *active) {
 	case a.sender.head == nil || !a.content.skip():
 		c.linger(a)
 	case !a.sender.close:
+		c.ending = EndClient // unless something else ends it later
 		c.raw.ReadBy(c.raw.Driver().Now() + a.sender.settings.IdleTimeout)
 	case c.raw.Alive():
 		c.close() // all that the client has sent was read: closing resets nothing

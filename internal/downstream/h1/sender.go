@@ -272,8 +272,11 @@ func (s *sender) Upgrade(r *exchange.Response) (exchange.Stream, error) {
 	s.done, s.broken, s.upgraded = true, false, true
 	c.closed = true // for us; the stream closes it
 	stream := loop.NewStream(c.raw, c.block[c.from:c.to], s.settings.TunnelIdle)
+	tunnels := &c.server.counts[c.raw.Driver().ID()].tunnels
+	tunnels.Add(1)
 	stream.EndWith(func() {
-		c.closed = false
+		tunnels.Add(-1)
+		c.closed, c.ending = false, EndTunnel
 		c.close()
 	})
 	return stream, nil
@@ -283,6 +286,7 @@ func (s *sender) Upgrade(r *exchange.Response) (exchange.Stream, error) {
 func (s *sender) Abort(*exchange.Error) {
 	s.broken = true
 	s.conn.raw.Reset()
+	s.conn.ending = EndAborted
 	s.conn.close()
 }
 

@@ -61,11 +61,12 @@ type Server struct {
 	way      Way
 	settings func() *Settings
 	actives  []buf.Free[active] // by driver
+	counts   []counts           // by driver
 }
 
 // NewServer returns a server whose exchanges go the given way. settings is asked once per exchange; drivers is how many loops there are.
 func NewServer(way Way, settings func() *Settings, drivers int) *Server {
-	return &Server{way: way, settings: settings, actives: make([]buf.Free[active], max(drivers, 1))}
+	return &Server{way: way, settings: settings, actives: make([]buf.Free[active], max(drivers, 1)), counts: make([]counts, max(drivers, 1))}
 }
 
 // Handler returns who serves c, accepted on the listener of that name. It sets c's first deadline. gone is called when the connection has ended; it may be nil.
@@ -84,6 +85,7 @@ type active struct {
 }
 
 func (s *Server) take(d loop.Driver) *active {
+	s.counts[d.ID()].exchanges.Add(1)
 	if a := s.actives[d.ID()].Get(d.Buffers()); a != nil {
 		return a
 	}
@@ -91,6 +93,7 @@ func (s *Server) take(d loop.Driver) *active {
 }
 
 func (s *Server) give(d loop.Driver, a *active) {
+	s.counts[d.ID()].exchanges.Add(-1)
 	a.x.Reset()
 	s.actives[d.ID()].Put(d.Buffers(), a)
 }

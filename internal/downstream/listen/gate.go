@@ -16,6 +16,7 @@ type Gate struct {
 	mu        sync.Mutex
 	addresses map[netip.Addr]int64 // guarded by mu; connections that are counted by address
 
+	Accepted       atomic.Int64 // connections that there was room for
 	RefusedAll     atomic.Int64 // connections over the limit of all
 	RefusedAddress atomic.Int64 // connections over the limit of an address
 }
@@ -48,6 +49,7 @@ func (g *Gate) Enter(peer netip.Addr, at *atomic.Int64) (t Ticket, ok bool) {
 	perAddress := g.perAddress.Load()
 	if perAddress == 0 || !peer.IsValid() {
 		at.Add(1)
+		g.Accepted.Add(1)
 		return t, true
 	}
 	t.address = network(peer)
@@ -63,6 +65,7 @@ func (g *Gate) Enter(peer netip.Addr, at *atomic.Int64) (t Ticket, ok bool) {
 	}
 	g.addresses[t.address]++
 	at.Add(1)
+	g.Accepted.Add(1)
 	return t, true
 }
 

@@ -95,6 +95,9 @@ func (h *H1) Open() int64 { return h.slots.open.Load() }
 // Waited is how often an exchange had to wait, because as many connections were open as there may be.
 func (h *H1) Waited() int64 { return h.waited.Load() }
 
+// Waiting is how many exchanges wait for a connection now.
+func (h *H1) Waiting() int64 { return h.slots.queue.Load() }
+
 // Idle is how many connections are idle.
 func (h *H1) Idle() (n int) {
 	for i := range h.shards {

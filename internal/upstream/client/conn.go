@@ -140,7 +140,7 @@ func (h *H1) RoundTrip(x *exchange.Exchange, o *Order) *exchange.Error {
 	if err != nil {
 		return err
 	}
-	x.Notes.Reused, x.Notes.Origin = reused, c.raw.Peer().Addr()
+	x.Notes.Connected, x.Notes.Reused, x.Notes.Origin = x.Driver.Now(), reused, c.raw.Peer().Addr()
 	c.x, c.settings, c.timeouts, c.rules = x, h.settings.Load(), o.Timeouts, o.Rules
 	c.raw.Watch(x.Client.Conn)
 	if err := c.send(o.Host); err != nil {

@@ -1,10 +1,13 @@
-// Package observe counts what happened to exchanges: requests by site and class of status, bytes, durations, errors by kind, limits reached.
+// Package observe counts what happened to exchanges: requests by site and class of status, bytes, durations, errors by kind, limits reached, and what their
+// attempts at a pool came to.
 //
 // It names the metrics; metric keeps and writes them, accesslog and errlog write the logs. All series are made when a snapshot is built, so that an
-// exchange costs a few atomic adds. Series of requests carry the site and nothing that a client chose. Pools and endpoints count for themselves.
+// exchange costs a few atomic adds. Series of requests carry the site and nothing that a client chose. Endpoints count for themselves. docs/metrics.md lists all metrics of the process.
 package observe
 
 import (
+	"sync"
+
 	"sluice/internal/exchange"
 	"sluice/internal/observe/metric"
 )
@@ -13,8 +16,14 @@ import (
 type Metrics struct {
 	set    *metric.Set
 	errors map[failure]*metric.Counter // never changes
-	others [3]*metric.Counter          // by source: kinds that are not listed
+	others [sources]*metric.Counter    // by source: kinds that are not listed
 	limits map[string]*metric.Counter  // by config key; never changes
+
+	methods [len(methods) + 1]*metric.Counter // the last one counts all others
+
+	mu    sync.Mutex
+	sites map[string]*Requests // guarded by mu
+	pools map[string]*Pool     // guarded by mu
 }
 
 // failure is what errors are counted by.
@@ -44,7 +53,16 @@ var limits = []string{
 
 // NewMetrics returns the counters in set, those of an earlier call if there are any.
 func NewMetrics(set *metric.Set) *Metrics {
-	m := &Metrics{set: set, errors: map[failure]*metric.Counter{}, limits: map[string]*metric.Counter{}}
+	m := &Metrics{
+		set: set, errors: map[failure]*metric.Counter{}, limits: map[string]*metric.Counter{}, sites: map[string]*Requests{}, pools: map[string]*Pool{},
+	}
+	for i := range m.methods {
+		name := "other"
+		if i < len(methods) {
+			name = methods[i]
+		}
+		m.methods[i] = set.Counter("sluice_requests_by_method_total", "Requests of all sites by method.", metric.Label{Name: "method", Value: name})
+	}
 	for _, key := range limits {
 		m.limits[key] = set.Counter("sluice_limits_reached_total", "How often a limit was reached.", metric.Label{Name: "limit", Value: key})
 	}
@@ -68,6 +86,19 @@ func (m *Metrics) Reached(shard int, limit string) {
 	}
 }
 
+// methods are those that are counted each for itself (RFC 9110, section 9.3; RFC 5789, section 2).
+var methods = [...]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+// methodIndex returns the place of a method in methods, or the one behind them.
+func methodIndex(method string) int {
+	for i, m := range methods {
+		if m == method {
+			return i
+		}
+	}
+	return len(methods)
+}
+
 // classes are the label values of sluice_requests_total by the first digit of the status; "none" is an exchange without response.
 var classes = [...]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
@@ -80,10 +111,23 @@ type Requests struct {
 	sent     *metric.Counter
 	retries  *metric.Counter
 	aborted  *metric.Counter
+	failed   [sources]*metric.Counter
 }
 
-// Site returns the filter for the site of that name; "" counts requests that reached no site, such as refused ones.
+// sources is how many sources of errors there are.
+const sources = int(exchange.Upstream) + 1
+
+// Site returns the filter for the site of that name; "" counts requests that reached no site, such as refused ones. All routes of a site share it.
 func (m *Metrics) Site(name string) *Requests {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sites[name] == nil {
+		m.sites[name] = m.newSite(name)
+	}
+	return m.sites[name]
+}
+
+func (m *Metrics) newSite(name string) *Requests {
 	site := metric.Label{Name: "site", Value: name}
 	r := &Requests{
 		metrics: m,
@@ -93,6 +137,10 @@ func (m *Metrics) Site(name string) *Requests {
 		sent:     m.set.Counter("sluice_sent_bytes_total", "Bytes of responses sent: heads and content.", site),
 		retries:  m.set.Counter("sluice_retries_total", "Attempts at further endpoints after a first one.", site),
 		aborted:  m.set.Counter("sluice_aborted_responses_total", "Responses that the client did not get the whole of.", site),
+	}
+	for i := range r.failed {
+		r.failed[i] = m.set.Counter("sluice_failed_requests_total", "Requests that the proxy answered or ended because of an error, by who failed.",
+			site, metric.Label{Name: "source", Value: exchange.Source(i).String()})
 	}
 	for i, class := range classes {
 		r.requests[i] = m.set.Counter("sluice_requests_total", "Requests by class of status; none: no response was sent.",
@@ -112,6 +160,7 @@ func (r *Requests) Finish(x *exchange.Exchange) {
 		class = 0
 	}
 	r.requests[class].Add(shard, 1)
+	r.metrics.methods[methodIndex(x.Request.Method)].Add(shard, 1)
 	r.received.Add(shard, int64(n.HeadIn)+n.ContentIn)
 	r.sent.Add(shard, int64(n.HeadOut)+n.ContentOut)
 	if n.Began > 0 && status != 101 {
@@ -124,6 +173,7 @@ func (r *Requests) Finish(x *exchange.Exchange) {
 		r.aborted.Add(shard, 1)
 	}
 	if x.Err != nil {
+		r.failed[min(int(x.Err.Source), sources-1)].Add(shard, 1)
 		r.metrics.countError(shard, x.Err)
 	}
 }

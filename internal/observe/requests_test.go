@@ -2,6 +2,7 @@ package observe
 
 import (
 	"bytes"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -46,10 +47,13 @@ func TestCountsRequestsOfASite(t *testing.T) {
 	set := metric.NewSet(2)
 	f := NewMetrics(set).Site("shop")
 	chain := filter.NewChain([]filter.Filter{f}, nil)
-	for _, status := range []int{200, 204, 302, 404, 503, 101, 0, 999, -5} {
-		chain.Finish(newExchange(status))
+	for i, status := range []int{200, 204, 302, 404, 503, 101, 0, 999, -5} {
+		x := newExchange(status)
+		x.Request.Method = []string{"GET", "get", "", "GET", "GET"}[min(i, 4)]
+		chain.Finish(x)
 	}
 	x := newExchange(502)
+	x.Request.Method = "BREW"
 	x.Notes.Attempts, x.Notes.Aborted = 3, true
 	x.Err = &exchange.Error{Source: exchange.Upstream, Kind: exchange.KindConnectionRefused}
 	f.Finish(x)
@@ -59,6 +63,8 @@ func TestCountsRequestsOfASite(t *testing.T) {
 		`sluice_requests_total{site="shop",class="1xx"} 1`, `sluice_requests_total{site="shop",class="none"} 3`,
 		`sluice_received_bytes_total{site="shop"} 1110`, `sluice_sent_bytes_total{site="shop"} 2220`,
 		`sluice_request_duration_seconds_count{site="shop"} 9`, `sluice_request_duration_seconds_bucket{site="shop",le="0.005"} 9`,
+		`sluice_requests_by_method_total{method="GET"} 7`, `sluice_requests_by_method_total{method="other"} 3`,
+		`sluice_failed_requests_total{site="shop",source="upstream"} 1`, `sluice_failed_requests_total{site="shop",source="downstream"} 0`,
 		`sluice_retries_total{site="shop"} 2`, `sluice_aborted_responses_total{site="shop"} 1`,
 		`sluice_errors_total{source="upstream",kind="connection_refused"} 1`,
 	)
@@ -72,7 +78,7 @@ func TestCountsErrorsOfAnyKind(t *testing.T) {
 		x.Err = &err
 		f.Finish(x)
 	}
-	wantLines(t, set, `sluice_errors_total{source="internal",kind="other"} 1`, `sluice_errors_total{source="upstream",kind="other"} 1`,
+	wantLines(t, set, `sluice_failed_requests_total{site="",source="upstream"} 1`, `sluice_errors_total{source="internal",kind="other"} 1`, `sluice_errors_total{source="upstream",kind="other"} 1`,
 		`sluice_errors_total{source="downstream",kind="http_request_error"} 1`, `sluice_requests_total{site="",class="4xx"} 3`)
 }
 
@@ -100,12 +106,17 @@ func TestCountsTheLimitThatAnErrorNames(t *testing.T) {
 func TestTellsAboutTheProcess(t *testing.T) {
 	set := metric.NewSet(1)
 	Process(set, "1.2.3", time.Unix(1_700_000_000, 500_000_000))
-	wantLines(t, set, "process_start_time_seconds 1.7000000005e+09")
+	wantLines(t, set, "process_start_time_seconds 1.7000000005e+09", `sluice_build_info{version="1.2.3",go="`+runtime.Version()+`"} 1`)
 	var b bytes.Buffer
 	set.WriteText(&b)
-	for _, bad := range []string{" NaN\n", "_bytes 0\n", "_fds 0\n"} {
+	for _, bad := range []string{" NaN\n", "_bytes 0\n", "_fds 0\n", "_total -"} {
 		if strings.Contains(b.String(), bad) {
 			t.Errorf("%q in\n%s", bad, b.String())
+		}
+	}
+	for _, f := range set.Families() {
+		if !strings.Contains(b.String(), "\n"+f.Name+" ") && !strings.Contains(b.String(), "\n"+f.Name+"{") {
+			t.Errorf("%s is not known", f.Name)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package observe
 
 import (
 	"testing"
+	"time"
 
 	"sluice/internal/observe/metric"
 )
@@ -11,5 +12,13 @@ func BenchmarkRequestsFinish(b *testing.B) {
 	x := newExchange(200)
 	for b.Loop() {
 		f.Finish(x)
+	}
+}
+
+func BenchmarkPoolAttempted(b *testing.B) {
+	p := NewMetrics(metric.NewSet(2)).Pool("a")
+	x := attempt(0, 3*time.Millisecond, true)
+	for b.Loop() {
+		p.Attempted(x)
 	}
 }

@@ -43,7 +43,7 @@ vuln: ## govulncheck; says so where its database cannot be reached
 	@go run ./test/run vuln
 
 .PHONY: peers
-peers: ## install the programs that the tests talk to: nginx, curl, openssl, haproxy, python3, a C compiler for -race
+peers: ## install the programs that the tests talk to: nginx, curl, openssl, haproxy, python3, Prometheus, a C compiler for -race
 	@go run ./test/peers test
 
 .PHONY: wire

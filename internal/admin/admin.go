@@ -2,7 +2,8 @@
 //
 // It shows status, metrics and what happens, takes configs, and moves servers in and out of their pools; openapi.json describes it. A second listener may answer
 // GET /metrics alone, for a Prometheus on another machine. It is a service beside the way of a request: what it shows and does goes through functions that
-// app gives it, and it knows no other package's types.
+// app gives it, and of other packages' types it knows
+// the formats of metrics only.
 //
 // Here net/http is right: few requests, no data path. On loopback a request must name the listener's own host, and none may come from a page of another origin, or
 // else any page in a browser on this machine could ask under a name that it points at 127.0.0.1 (DNS rebinding).
@@ -19,6 +20,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sluice/internal/observe/metric"
 )
 
 // Limits of the admin server.
@@ -54,7 +57,7 @@ type Settings struct {
 // Server.Apply.
 type Sources struct {
 	Status   func() Status
-	Metrics  func(io.Writer) error // writes the text format of Prometheus 0.0.4
+	Metrics  func(io.Writer, metric.Format) error
 	Config   func() ConfigInForce
 	Check    func(name string, text []byte) Outcome
 	Diff     func(name string, text []byte) Difference // without text: the config file

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"sluice/internal/observe/metric"
 )
 
 func sources() Sources {
@@ -24,8 +26,8 @@ func sources() Sources {
 		Status: func() Status {
 			return Status{Version: "1.2.3", PID: 42, Generation: 7, Pools: []Pool{{Name: "shop"}}}
 		},
-		Metrics: func(w io.Writer) error {
-			_, err := io.WriteString(w, "sluice_requests_total 5\n")
+		Metrics: func(w io.Writer, f metric.Format) error {
+			_, err := io.WriteString(w, []string{metric.Text: "sluice_requests_total 5\n", metric.OpenMetrics: "# EOF\n"}[f])
 			return err
 		},
 		Reload:   func() Outcome { return Outcome{Generation: 8, ETag: "8"} },
@@ -119,6 +121,25 @@ func TestAnswersStatusAndMetricsOnASocket(t *testing.T) {
 	}
 	if code, content, fields := ask(t, c, "HEAD", "http://sluice/metrics"); code != 200 || content != "" || fields.Get("Content-Length") != "24" {
 		t.Errorf("HEAD: %d %q %v", code, content, fields)
+	}
+}
+
+func TestMetricsComeInTheFormatThatIsAskedFor(t *testing.T) {
+	srv := start(t, Settings{Listen: Off, Metrics: "127.0.0.1:0"})
+	q, err := http.NewRequest("GET", "http://"+srv.MetricsAddress()+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Add("Accept", "text/plain;q=0.5")
+	q.Header.Add("Accept", "application/openmetrics-text")
+	r, err := client(t, srv.MetricsAddress()).Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	content, err := io.ReadAll(r.Body)
+	if got := r.Header.Get("Content-Type"); err != nil || string(content) != "# EOF\n" || got != metric.OpenMetrics.ContentType() || r.Header.Get("Vary") != "Accept" {
+		t.Errorf("%q %v %v", content, r.Header, err)
 	}
 }
 
@@ -318,7 +339,7 @@ func TestFolderOfTheDefaultSocketIsMadeAndChecked(t *testing.T) {
 func TestAFailureOfMetricsIsAnAnswer(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "admin.sock")
 	s := sources()
-	s.Metrics = func(w io.Writer) error {
+	s.Metrics = func(w io.Writer, _ metric.Format) error {
 		io.WriteString(w, "half")
 		return errors.New("broken")
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sluice/internal/observe/metric"
 )
 
 // A resource is one thing that can be asked of the API, with what its documentation says: openapi.json is made from it.
@@ -39,8 +41,8 @@ func (srv *Server) resources() []resource {
 func (srv *Server) views() []resource {
 	return []resource{
 		{method: "GET", path: "/v1/status", do: srv.status, summary: "What the process does", answer: Status{}},
-		{method: "GET", path: "/v1/metrics", do: srv.metricsText, summary: "Metrics in the text format of Prometheus", mediaType: metricsType},
-		{method: "GET", path: "/metrics", do: srv.metricsText, summary: "The same, where Prometheus looks by default", mediaType: metricsType},
+		{method: "GET", path: "/v1/metrics", do: srv.metricsText, summary: "Metrics in the text format of Prometheus, or in OpenMetrics if Accept prefers it", mediaType: "text/plain"},
+		{method: "GET", path: "/metrics", do: srv.metricsText, summary: "The same, where Prometheus looks by default", mediaType: "text/plain"},
 		{method: "GET", path: "/v1/events", do: srv.events, summary: "What happens, as it happens (Server-Sent Events)", mediaType: eventsType, query: []parameter{
 			{"kind", "kinds of events, separated by commas: config, endpoint, process, status, access; without it the first three"},
 			{"every", "how often status comes, such as 2s; 1s without it"},
@@ -122,17 +124,17 @@ func list[T any](l []T) []T {
 	return l
 }
 
-const metricsType = "text/plain; version=0.0.4; charset=utf-8"
-
-func (srv *Server) metricsText(w http.ResponseWriter, _ *http.Request) {
+func (srv *Server) metricsText(w http.ResponseWriter, q *http.Request) {
+	format := metric.Negotiate(strings.Join(q.Header.Values("Accept"), ","))
 	// Written to memory first: an error can still become an answer, and a slow reader holds nothing but bytes.
 	var text bytes.Buffer
-	if err := srv.sources.Metrics(&text); err != nil {
+	if err := srv.sources.Metrics(&text, format); err != nil {
 		srv.sources.Log.Error("metrics could not be written", "error", err)
 		writeError(w, http.StatusInternalServerError, "metrics could not be written")
 		return
 	}
-	write(w, http.StatusOK, metricsType, text.Bytes())
+	w.Header().Set("Vary", "Accept")
+	write(w, http.StatusOK, format.ContentType(), text.Bytes())
 }
 
 // harmless answers who has no token: with what can be looked at by anybody on the machine.

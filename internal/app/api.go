@@ -10,6 +10,7 @@ import (
 
 	"sluice/internal/admin"
 	"sluice/internal/config"
+	"sluice/internal/observe/metric"
 	"sluice/internal/snapshot"
 	"sluice/internal/upstream"
 )
@@ -36,12 +37,15 @@ func (p *Process) adminSources() admin.Sources {
 	}
 }
 
-func (p *Process) writeMetrics(w io.Writer) error {
+func (p *Process) writeMetrics(w io.Writer, f metric.Format) error {
 	if now := p.inForce.Load(); now == nil || now.cfg.Admin == nil || !now.cfg.Admin.Metrics.On {
+		if f == metric.OpenMetrics { // it knows no comments
+			return metric.NewSet(1).Write(w, f)
+		}
 		_, err := fmt.Fprintln(w, "# metrics are off (admin: metrics)")
 		return err
 	}
-	return p.set.WriteText(w)
+	return p.set.Write(w, f)
 }
 
 // tell publishes what came of a change, and logs what was refused.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"sluice/internal/config"
+	"sluice/internal/downstream/h1"
 	"sluice/internal/loop"
 	"sluice/internal/observe"
 	"sluice/internal/observe/metric"
@@ -33,19 +34,58 @@ func (p *Process) countProcess() {
 	}
 	refused("limits.connections", gate.RefusedAll.Load)
 	refused("limits.connections_per_address", gate.RefusedAddress.Load)
+	p.countConnections()
+	p.countReloads()
+}
+
+// countConnections makes the metrics of clients' connections and what goes on in them.
+func (p *Process) countConnections() {
+	number := func(of func() int64) func() float64 { return func() float64 { return float64(of()) } }
+	p.set.CounterFunc("sluice_connections_accepted_total", "Connections of clients that there was room for.", number(p.engine.gate.Accepted.Load))
+	for _, end := range h1.Ends() {
+		p.set.CounterFunc("sluice_connections_ended_total", "Connections of clients that have ended, by why.",
+			number(func() int64 { return p.engine.h1.Ended(end) }), metric.Label{Name: "reason", Value: end.String()})
+	}
+	p.set.GaugeFunc("sluice_exchanges", "Exchanges under way, tunnels too.", number(p.engine.h1.Exchanges))
+	p.set.GaugeFunc("sluice_tunnels", "Connections of clients that are tunnels now, after an upgrade.", number(p.engine.h1.Tunnels))
+}
+
+// countReloads makes the metrics of the config.
+func (p *Process) countReloads() {
 	p.set.GaugeFunc("sluice_config_generation", "Number of the config in force; each reload makes one more.", func() float64 {
 		if snap := p.engine.Snapshot(); snap != nil {
 			return float64(snap.Generation)
 		}
 		return 0
 	})
+	p.set.GaugeFunc("sluice_config_applied_timestamp_seconds", "When the config in force was applied, in Unix time.", func() float64 {
+		if now := p.inForce.Load(); now != nil {
+			return float64(now.since.UnixMilli()) / 1e3
+		}
+		return 0
+	})
 	p.reloads("done")
 	p.reloads("refused")
+	p.lastReload().Set(1)
 }
 
-// reloads counts what became of reloads.
+// countReload counts what became of a reload.
+func (p *Process) countReload(err error) {
+	if err != nil {
+		p.reloads("refused").Add(0, 1)
+		p.lastReload().Set(0)
+		return
+	}
+	p.reloads("done").Add(0, 1)
+	p.lastReload().Set(1)
+}
+
 func (p *Process) reloads(result string) *metric.Counter {
 	return p.set.Counter("sluice_config_reloads_total", "Reloads by their outcome.", metric.Label{Name: "result", Value: result})
+}
+
+func (p *Process) lastReload() *metric.Gauge {
+	return p.set.Gauge("sluice_config_last_reload_successful", "1 if the last reload, or else the start, put its config in force; 0 if it was refused.")
 }
 
 // Stats is what each driver tells about itself.
@@ -54,6 +94,23 @@ func (e *Engine) Stats() []loop.Stat {
 		return stats
 	}
 	return []loop.Stat{{Conns: e.gate.Open()}}
+}
+
+// States of an endpoint.
+const (
+	stateUp       = "up"
+	stateDraining = "draining"
+)
+
+// endpointStates are all states that endpointState returns.
+var endpointStates = [...]string{stateUp, stateDraining}
+
+// endpointState is the state of an endpoint, for metrics and status.
+func endpointState(ep *upstream.Endpoint) string {
+	if ep.Rotation.Draining.Load() {
+		return stateDraining
+	}
+	return stateUp
 }
 
 // An endpointName is what metrics and status call an endpoint. Two pools that are written in place with the same address are one there.
@@ -85,6 +142,16 @@ func (p *Process) countEndpoints(cfg *config.Config, snap *snapshot.Snapshot) {
 			sum(func(ep *upstream.Endpoint) int64 { return ep.Failures.Load() }), labels...)
 		p.set.CounterFunc("sluice_endpoint_waits_total", "Times that an exchange had to wait, because an endpoint had as many connections as it may have.",
 			sum(func(ep *upstream.Endpoint) int64 { return ep.Client.Waited() }), labels...)
+		p.set.GaugeFunc("sluice_endpoint_queue", "Exchanges that wait for a connection to an endpoint now.",
+			sum(func(ep *upstream.Endpoint) int64 { return ep.Client.Waiting() }), labels...)
+		for _, state := range endpointStates {
+			p.set.GaugeFunc("sluice_endpoint_state", "1 for the state that an endpoint is in, 0 for the others.", func() float64 {
+				if endpointState(all[0]) == state {
+					return 1
+				}
+				return 0
+			}, append(labels[:len(labels):len(labels)], metric.Label{Name: "state", Value: state})...)
+		}
 		p.set.GaugeFunc("sluice_endpoint_connections", "Open connections to an endpoint, idle ones too.",
 			sum(func(ep *upstream.Endpoint) int64 { return ep.Client.Open() }), labels...)
 		p.set.GaugeFunc("sluice_endpoint_idle_connections", "Connections to an endpoint that wait for a request.",
@@ -94,21 +161,25 @@ func (p *Process) countEndpoints(cfg *config.Config, snap *snapshot.Snapshot) {
 
 // retain drops the series of sites and pools that are gone.
 func (p *Process) retain(cfg *config.Config, snap *snapshot.Snapshot) {
-	sites, endpoints := map[string]bool{"": true}, map[string]bool{}
+	sites, pools, endpoints := map[string]bool{"": true}, map[string]bool{}, map[endpointName]bool{}
 	for _, s := range cfg.Sites {
 		sites[s.Key.Value] = true
 	}
 	for _, pool := range snap.Pools {
+		pools[pool.Name] = true
 		for _, ep := range pool.Endpoints {
-			endpoints[pool.Name+" "+ep.Address] = true
+			endpoints[endpointName{pool.Name, ep.Address}] = true
 		}
 	}
+	p.env.Metrics.Retain(sites, pools)
 	p.set.Retain(func(_ string, labels metric.Labels) bool {
 		if site, ok := labels.Get("site"); ok && !sites[site] {
 			return false
 		}
 		pool, ok := labels.Get("pool")
-		endpoint, _ := labels.Get("endpoint")
-		return !ok || endpoints[pool+" "+endpoint]
+		if endpoint, hasEndpoint := labels.Get("endpoint"); hasEndpoint {
+			return endpoints[endpointName{pool, endpoint}]
+		}
+		return !ok || pools[pool]
 	})
 }

@@ -35,12 +35,11 @@ func (p *Process) Wait(signals <-chan os.Signal) {
 // reload is Reload with its outcome in the log.
 func (p *Process) reload() error {
 	err := p.Reload()
+	p.countReload(err)
 	if err == nil {
-		p.reloads("done").Add(0, 1)
 		p.log.Info("reloaded", "generation", p.engine.Snapshot().Generation, "config", p.program.File)
 		return nil
 	}
-	p.reloads("refused").Add(0, 1)
 	p.log.Error("the new config is refused; the old one stays in force", "error", err)
 	var bad *ConfigError
 	if errors.As(err, &bad) {

@@ -47,12 +47,12 @@ func endpointsOf(pool *upstream.Pool) (all []admin.Endpoint) {
 	for i, ep := range pool.Endpoints {
 		open, idle := ep.Client.Open(), int64(ep.Client.Idle())
 		e := admin.Endpoint{
-			Pool: pool.Name, Address: ep.Address, State: "up", Connections: open, Idle: idle, Active: max(open-idle, 0),
+			Pool: pool.Name, Address: ep.Address, State: endpointState(ep), Connections: open, Idle: idle, Active: max(open-idle, 0),
 			Requests: ep.Attempts.Load(), Failures: ep.Failures.Load(),
 		}
 		e.Weight, e.WeightByConfig = pool.Weight(i)
-		if ep.Rotation.Draining.Load() {
-			e.State, e.Reason = "draining", "an operator has taken it out"
+		if e.State == stateDraining {
+			e.Reason = "an operator has taken it out"
 		}
 		all = append(all, e)
 	}

@@ -155,8 +155,12 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 	if content.Bytes == 0 {
 		content.Bytes = -1
 	}
+	var meter forward.Meter
+	if b.env.Metrics != nil {
+		meter = b.env.Metrics.Pool(c.Name)
+	}
 	return &forward.Forwarder{
-		Pool: p.Pool, Rules: forward.NewRules(set), Trust: b.snap.Trust, Content: content, Upgrades: scope.Forward.Upgrade,
+		Pool: p.Pool, Meter: meter, Rules: forward.NewRules(set), Trust: b.snap.Trust, Content: content, Upgrades: scope.Forward.Upgrade,
 		Timeouts:        client.Timeouts{Connect: time.Duration(t.Connect), Response: time.Duration(t.Response), Idle: time.Duration(t.Idle)},
 		ExchangeTimeout: time.Duration(scope.Limits.ExchangeTimeout), EarlyHints: scope.Forward.EarlyHints,
 	}

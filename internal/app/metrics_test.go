@@ -230,6 +230,14 @@ func TestTellsWhetherTheLastReloadWorked(t *testing.T) {
 	}
 }
 
+func TestNoMetricsAreOpenMetricsToo(t *testing.T) {
+	s := newStage(t, Native, strings.Replace(stageConfig("127.0.0.1:1"), "admin: {", "admin: { metrics: false,", 1))
+	var text strings.Builder
+	if err := s.p.writeMetrics(&text, metric.OpenMetrics); err != nil || text.String() != "# EOF\n" {
+		t.Errorf("%q %v", text.String(), err)
+	}
+}
+
 func TestCountsWhatAPoolTakes(t *testing.T) {
 	o := newOrigin(t, "hello")
 	s := newStage(t, Native, stageConfig("pair")+"pools: { pair: { servers: [127.0.0.1:1, "+o.address+"] } }\n")

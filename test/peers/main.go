@@ -31,7 +31,7 @@ var groups = map[string][]peer{
 		{"haproxy", []string{"haproxy"}},
 		{"python3", []string{"python3"}},      // its http.server is an origin of HTTP/1.0
 		{"gcc", []string{"gcc", "libc6-dev"}}, // the race detector links with it
-		{"promtool", []string{"prometheus"}},
+		{"promtool", []string{"prometheus"}},  // and prometheus itself
 		{openMetricsParser, []string{"python3", "python3-prometheus-client"}},
 	},
 	"bench": {

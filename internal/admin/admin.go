@@ -66,6 +66,7 @@ type Sources struct {
 	Rollback func() Outcome
 	Reload   func() Outcome
 	Rotate   func(pool, endpoint string, r Rotation) ([]Endpoint, error) // the error is about the names
+	Figures  func() (next func() Figures)                                // next tells what came since it was called last; it is for one goroutine
 	Follow   func(queue int) (Follower, error)
 	Log      *slog.Logger
 }

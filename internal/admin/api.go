@@ -44,8 +44,8 @@ func (srv *Server) views() []resource {
 		{method: "GET", path: "/v1/metrics", do: srv.metricsText, summary: "Metrics in the text format of Prometheus, or in OpenMetrics if Accept prefers it", mediaType: "text/plain"},
 		{method: "GET", path: "/metrics", do: srv.metricsText, summary: "The same, where Prometheus looks by default", mediaType: "text/plain"},
 		{method: "GET", path: "/v1/events", do: srv.events, summary: "What happens, as it happens (Server-Sent Events)", mediaType: eventsType, query: []parameter{
-			{"kind", "kinds of events, separated by commas: config, endpoint, process, status, access; without it the first three"},
-			{"every", "how often status comes, such as 2s; 1s without it"},
+			{"kind", "kinds of events, separated by commas: config, endpoint, process, status, figures, access; without it the first three"},
+			{"every", "how often status and figures come, such as 2s; 1s without it"},
 			{"site", "access: only this site"},
 			{"status", "access: only these, separated by commas: 404, 5xx"},
 			{"path", "access: only this path, or with a trailing * what begins so"},

@@ -39,6 +39,7 @@ type stream struct {
 	wanted   *sieve
 	out      http.ResponseWriter
 	control  *http.ResponseController
+	figures  func() Figures // nil if they were not asked for
 	lastSent time.Time
 }
 
@@ -64,6 +65,9 @@ func (srv *Server) events(w http.ResponseWriter, q *http.Request) {
 		}
 		defer follower.Close()
 		lines = follower.Lines()
+	}
+	if slices.Contains(s.kinds, KindFigures) {
+		s.figures = srv.sources.Figures()
 	}
 	s.begin()
 	if err := srv.stream(q, s, ear, lines, follower); err != nil && !errors.Is(err, errEnd) {
@@ -115,7 +119,12 @@ func (srv *Server) stream(q *http.Request, s *stream, ear *ear, lines <-chan []b
 // tick sends what comes again and again.
 func (srv *Server) tick(s *stream) error {
 	if slices.Contains(s.kinds, KindStatus) {
-		return s.send(KindStatus, listed(srv.sources.Status()))
+		if err := s.send(KindStatus, listed(srv.sources.Status())); err != nil {
+			return err
+		}
+	}
+	if s.figures != nil {
+		return s.send(KindFigures, s.figures())
 	}
 	if time.Since(s.lastSent) < silenceMax {
 		return nil
@@ -129,7 +138,7 @@ func newStream(w http.ResponseWriter, q *http.Request) (*stream, error) {
 	if kinds := query.Get("kind"); kinds != "" {
 		s.kinds = strings.Split(kinds, ",")
 	}
-	known := []string{KindConfig, KindEndpoint, KindProcess, KindStatus, KindAccess}
+	known := []string{KindConfig, KindEndpoint, KindProcess, KindStatus, KindFigures, KindAccess}
 	for _, kind := range s.kinds {
 		if !slices.Contains(known, kind) {
 			return nil, fmt.Errorf("%q is not a kind of events: %s", kind, strings.Join(known, ", "))

@@ -11,6 +11,7 @@ const (
 	KindEndpoint = "endpoint" // an operator changed a server's share: an Endpoint
 	KindProcess  = "process"  // the process is about to end
 	KindStatus   = "status"   // a Status, again and again
+	KindFigures  = "figures"  // Figures of the time since the last ones
 	KindAccess   = "access"   // a line of the access log
 	KindDropped  = "dropped"  // how many events or lines the reader was too slow for
 )

@@ -32,8 +32,9 @@ func (p *Process) adminSources() admin.Sources {
 			return o
 		},
 		Confirm: told("confirmed", p.confirm), Rollback: told("rolled back", p.rollback),
-		Follow: func(int) (admin.Follower, error) { return nil, errors.New("the access log can't be followed yet") },
-		Log:    p.log.Logger,
+		Figures: p.figures,
+		Follow:  func(int) (admin.Follower, error) { return nil, errors.New("the access log can't be followed yet") },
+		Log:     p.log.Logger,
 	}
 }
 

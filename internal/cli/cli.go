@@ -65,7 +65,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newApply(), newConfig(), newConfirm(), newDiff(), newDrain(), newExplain(), newReload(),
-		newRollback(), newSchema(), newStatus(), newTail(), newUndrain(), newVersion())
+		newRollback(), newSchema(), newStatus(), newTail(), newTop(), newUndrain(), newVersion())
 	return root
 }
 
@@ -114,8 +114,13 @@ func noArguments(_ *cobra.Command, args []string) error {
 
 // isTerminal reports whether w is a terminal that may get colours (no-color.org).
 func isTerminal(w io.Writer) bool {
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isCharacterDevice(w)
+}
+
+// isCharacterDevice reports whether w is a terminal, or something else that is no file and no pipe.
+func isCharacterDevice(w io.Writer) bool {
 	file, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+	if !ok {
 		return false
 	}
 	info, err := file.Stat()

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/internal/admin"
+	"sluice/internal/cli/shown"
 )
 
 func newTail() *cobra.Command {
@@ -99,7 +100,7 @@ func (l *lines) write(data []byte) error {
 	}
 	on, off := l.tint(of.Status)
 	_, err := fmt.Fprintf(l.w, "%s %s%3d%s %-15s %8s %9s  %s %s  %s\n", of.Time.Local().Format(time.TimeOnly), on, of.Status, off,
-		onOneLine(of.Client), milliseconds(of.Duration), bytesShown(of.BytesOut), onOneLine(of.Method), onOneLine(target), onOneLine(to))
+		onOneLine(of.Client), shown.Milliseconds(of.Duration), shown.Bytes(of.BytesOut), onOneLine(of.Method), onOneLine(target), onOneLine(to))
 	return err
 }
 
@@ -124,32 +125,4 @@ func onOneLine(text string) string {
 		}
 		return unicode.ReplacementChar
 	}, text)
-}
-
-// milliseconds writes a time in at most 7 characters.
-func milliseconds(ms float64) string {
-	switch {
-	case ms < 10:
-		return fmt.Sprintf("%.2fms", ms)
-	case ms < 10_000:
-		return fmt.Sprintf("%.0fms", ms)
-	case ms < 600_000:
-		return fmt.Sprintf("%.1fs", ms/1000)
-	}
-	return fmt.Sprintf("%.0fmin", ms/60_000)
-}
-
-// bytesShown writes a number of bytes in at most 8 characters.
-func bytesShown(n int64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%dB", n)
-	}
-	size := float64(n)
-	for _, unit := range []string{"KiB", "MiB", "GiB", "TiB"} {
-		size /= 1024
-		if size < 1000 {
-			return fmt.Sprintf("%.3g%s", size, unit)
-		}
-	}
-	return fmt.Sprintf("%.0fPiB", size/1024)
 }

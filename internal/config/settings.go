@@ -205,7 +205,7 @@ func (a *Admin) ValidateConfig(d *Decoder, n *Node) {
 	switch {
 	case a.Listen.Scheme != "http":
 		d.Hintf(at, "bad-address", "", `the admin server's address has no scheme; "tls" beside it says that it encrypts`)
-	case a.Token == "" && !loopback:
+	case n.Get("token") == nil && !loopback:
 		d.Hintf(at, "needs-token", `add token: "${file:/etc/sluice/admin.token}", or use 127.0.0.1 or a Unix socket`, "other machines can reach this address: there the admin server needs a token and TLS")
 	case a.Token != "" && len(a.Token) < tokenMin:
 		d.Hintf(n.Get("token"), "weak-token", "openssl rand -hex 32 makes a good one", "the token has less than %d characters: it could be guessed", tokenMin)

@@ -58,7 +58,9 @@ const layers = `
 	demo:
 	manual: build config
 	explain: build config snapshot serve route downstream/h1 upstream/resolve exchange loop
-	cli: admin app build config demo manual explain
+	cli/shown:
+	cli/top: admin cli/shown
+	cli: cli/* admin app build config demo manual explain
 	cmd/sluice: cli
 `
 
@@ -66,6 +68,7 @@ const layers = `
 var libraries = map[string]string{
 	"go.yaml.in/yaml/v4":                       "internal/config",
 	"github.com/spf13/cobra":                   "internal/cli",
+	"github.com/gdamore/tcell/v2":              "internal/cli/top",
 	"github.com/santhosh-tekuri/jsonschema/v6": "internal/manual", // its tests
 }
 

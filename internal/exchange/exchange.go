@@ -27,6 +27,8 @@ type Exchange struct {
 	Err *Error
 	// Notes is what the steps leave for the log and for metrics.
 	Notes Notes
+	// Trace is what they leave for spans, if the exchange is part of a trace that is sampled; else nil.
+	Trace *Trace
 	// Deadline is when the exchange must have ended, an instant of Driver.Now; 0 is never.
 	Deadline time.Duration
 	// Endpoint is what forward is trying; only forward and upstream look at it.
@@ -74,6 +76,8 @@ type Notes struct {
 	HeadIn        int           // bytes of the request's head
 	HeadOut       int           // bytes of the response's head
 	Aborted       bool          // the client did not get the whole response
+	TraceID       [16]byte      // of the trace that the exchange is part of, sampled or not; zero if there is none
+	SpanID        [8]byte       // of the exchange in that trace
 }
 
 // A Sender is how one exchange is answered. Each codec has one; tests have one.
@@ -154,7 +158,7 @@ func (x *Exchange) Reset() {
 	x.Request.Reset()
 	x.Response.Reset()
 	x.Client = Client{}
-	x.Err, x.Deadline, x.Endpoint = nil, 0, nil
+	x.Err, x.Deadline, x.Endpoint, x.Trace = nil, 0, nil, nil
 	x.Notes = Notes{}
 	x.Scratch.Reset()
 	for i := range x.owns {

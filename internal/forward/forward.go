@@ -2,6 +2,7 @@ package forward
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"sluice/internal/exchange"
@@ -116,7 +117,9 @@ func (f *Forwarder) Do(x *exchange.Exchange) error {
 func (f *Forwarder) attempt(x *exchange.Exchange, ep *upstream.Endpoint) *exchange.Error {
 	x.Notes.Attempts++
 	x.Notes.Endpoint, x.Endpoint = ep.Address, ep
+	x.Notes.Origin, x.Notes.Reused = netip.Addr{}, false // what an attempt before this one has left
 	ep.Attempts.Add(1)
+	x.Trace.Begin(x)
 	order := client.Order{Host: f.Rules.Host(x, ep.Host), Timeouts: f.Timeouts, Rules: f}
 	err := f.roundTrip(x, ep, &order)
 	if err != nil && err.Retry == exchange.RetryIdempotent && x.Notes.Reused && idempotent(x.Request.Method) {
@@ -133,6 +136,7 @@ func (f *Forwarder) attempt(x *exchange.Exchange, ep *upstream.Endpoint) *exchan
 			err.Retry = exchange.RetrySafe
 		}
 	}
+	x.Trace.End(x, err)
 	if err != nil {
 		x.Response.Reset()
 		if err.Source == exchange.Upstream {

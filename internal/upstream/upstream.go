@@ -8,6 +8,7 @@ package upstream
 import (
 	"sync/atomic"
 
+	"sluice/internal/exchange"
 	"sluice/internal/upstream/balance"
 	"sluice/internal/upstream/client"
 )
@@ -59,7 +60,7 @@ type Rotation struct {
 const WeightMax = 1000
 
 // AttemptsMax is the most that Pool.Attempts may be.
-const AttemptsMax = 8
+const AttemptsMax = exchange.AttemptsMax
 
 // Weight is the weight of endpoint i, whether or not it is draining; byConfig is what it is without an operator's word.
 func (p *Pool) Weight(i int) (weight, byConfig int) {

@@ -24,7 +24,7 @@ var bannedImports = map[string]struct {
 	allowed []string // folders; tests may always import what is not banned everywhere
 	why     string
 }{
-	"net/http":  {[]string{"internal/admin", "internal/app", "internal/demo", "internal/downstream/cert", "internal/health", "test/*"}, "net/http is not on the data path: exchange, wire/h1 and upstream/client are"},
+	"net/http":  {[]string{"internal/admin", "internal/app", "internal/demo", "internal/downstream/cert", "internal/health", "internal/observe/otlp", "internal/observe/otlptest", "test/*"}, "net/http is not on the data path: exchange, wire/h1 and upstream/client are"},
 	"math/rand": {nil, "math/rand/v2 is the one to use"},
 	"unsafe":    {[]string{"internal/loop", "internal/buf"}, "unsafe is only in loop and buf, each use with its reason"},
 	"log":       {nil, "log/slog is the one to use"},

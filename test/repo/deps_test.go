@@ -49,6 +49,7 @@ const layers = `
 	# Beside the way.
 	build: config filter filter/* observe observe/* downstream/h1 forward route snapshot template upstream upstream/* wire/h1 exchange
 	observe: observe/metric exchange
+	observe/trace: observe/otlp observe/accesslog observe/metric wire/tracecontext exchange
 	observe/*: observe/logfile observe/metric exchange buf
 	health: snapshot upstream upstream/dial loop buf
 	admin: config snapshot observe/* health upstream
@@ -70,6 +71,9 @@ var libraries = map[string]string{
 	"github.com/spf13/cobra":                   "internal/cli",
 	"github.com/gdamore/tcell/v2":              "internal/cli/top",
 	"github.com/santhosh-tekuri/jsonschema/v6": "internal/manual", // its tests
+	"go.opentelemetry.io/proto/slim/otlp":      "internal/observe/otlptest", // tests only
+	"google.golang.org/protobuf":               "internal/observe/otlptest", // tests only
+	"github.com/santhosh-tekuri/jsonschema/v6": "internal/manual",           // its tests
 }
 
 const module = "sluice/"

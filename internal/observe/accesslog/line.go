@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"bytes"
+	"encoding/hex"
 	"net/netip"
 	"strconv"
 	"time"
@@ -139,6 +140,11 @@ func appendNotes(dst []byte, x *exchange.Exchange) []byte {
 		dst = appendNumber(dst, `,"attempts":`, int64(n.Attempts))
 		dst = append(dst, `,"reused":`...)
 		dst = strconv.AppendBool(dst, n.Reused)
+	}
+	if n.TraceID != [16]byte{} {
+		dst = append(dst, `,"trace_id":"`...)
+		dst = append(hex.AppendEncode(dst, n.TraceID[:]), `","span_id":"`...)
+		dst = append(hex.AppendEncode(dst, n.SpanID[:]), '"')
 	}
 	return dst
 }

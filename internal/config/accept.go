@@ -9,7 +9,7 @@ import (
 )
 
 // warnings lists the codes that are warnings and not errors.
-var warnings = []string{"accepts-nothing", "empty", "no-file", "trusts-everyone", "unused-pool"}
+var warnings = []string{"accepts-nothing", "empty", "grpc-port", "no-collector", "no-file", "trusts-everyone", "unused-pool"}
 
 // acceptance finds a comment that accepts warnings.
 var acceptance = regexp.MustCompile(`#\s*accept:\s*([a-z][a-z-]*(?:\s*,\s*[a-z][a-z-]*)*)`)

@@ -68,7 +68,7 @@ func TestAllWarningsHaveANameToAccept(t *testing.T) {
 			t.Errorf("%s: %s", code, d.Diagnostics[0].Text)
 		}
 	}
-	if len(reported) != 5 {
+	if len(reported) != 7 {
 		t.Errorf("%v", reported)
 	}
 }

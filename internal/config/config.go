@@ -79,6 +79,12 @@ type Rate struct {
 	Per   time.Duration
 }
 
+// A Share is a part of a whole as written in the configuration, in millionths: "1%", "0.05%", "100%".
+type Share int64
+
+// ShareMax is the whole.
+const ShareMax Share = 1_000_000
+
 // A NodeDecoder decodes itself from a node: a type with a short form (a scalar or a list instead of a map). Errors go to d.
 type NodeDecoder interface {
 	DecodeConfig(d *Decoder, n *Node)

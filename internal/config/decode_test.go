@@ -206,6 +206,7 @@ sites:
     to: p
     timeouts: { connect: 1s, response: 2s, idle: 3s }
     limits: { request_body: 1MB, min_rate: { rate: 240, after: 5s }, exchange_timeout: 1h }
+    tracing: { sample: 100%, trust: nobody }
     forward: { early_hints: true, upgrade: [websocket, h2c], trace: true, hide: Server, map_back: false }
     routes:
       - match: { host: a.example.com, path: /x*, path_regexp: "^/x", method: [GET, HEAD], header: { A: b }, query: { a: "*" }, client_ip: 10.0.0.0/8 }
@@ -237,6 +238,17 @@ limits:
   exchange_timeout: 1h
 log: { level: warn, file: stderr, access: { file: stdout, format: json, redact: [code] } }
 admin: { listen: "127.0.0.1:9000", metrics: ":9100", token: 0123456789abcdef0123, tls: { cert: a.pem, key: b.pem }, profiles: true }
+tracing:
+  endpoint: http://127.0.0.1:4318
+  headers: { Authorization: "Bearer abc" }
+  timeout: 10s
+  compression: none
+  queue: 1MiB
+  limit: 10/s
+  service: edge
+  attributes: { deployment.environment.name: production }
+  sample: 1%
+  trust: everyone
 include: none.yaml
 `
 
@@ -252,6 +264,7 @@ func TestEveryKeyIsInTheExample(t *testing.T) {
 		config.Config{}, config.ACME{}, config.EAB{}, config.Pool{}, config.Server{}, config.Retry{}, config.Timeouts{}, config.KeepAlive{}, config.Site{}, config.Route{},
 		config.Scope{}, config.ScopeTimeouts{}, config.Limits{}, config.SiteLimits{}, config.MinRate{}, config.Forward{}, config.Condition{}, config.Listener{},
 		config.TrustedProxies{}, config.Log{}, config.AccessLog{}, config.Admin{}, config.AdminTLS{},
+		config.Tracing{}, config.SiteTracing{},
 	} {
 		for _, key := range config.Keys(of) {
 			if !strings.Contains(allKeys, key+":") {

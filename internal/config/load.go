@@ -31,6 +31,8 @@ type Config struct {
 	Limits Limits `conf:"limits"`
 	// Log says what is logged.
 	Log Log `conf:"log"`
+	// Tracing sends spans to an OpenTelemetry collector; off sends none.
+	Tracing *Tracing `conf:"tracing,off"`
 	// Admin is the server for operators; off is none.
 	Admin *Admin `conf:"admin,off"`
 	// Include names further files, with patterns; paths are relative to this file. Their pools, sites and listeners are added to those of this file.
@@ -167,6 +169,9 @@ func (l *loader) checkDefaults() {
 func (l *loader) scope() Scope {
 	s := Scope{Limits: l.c.Limits.SiteLimits}
 	s.Forward.Defaults()
+	if l.c.Tracing != nil {
+		s.Tracing = &l.c.Tracing.SiteTracing
+	}
 	return s
 }
 
@@ -180,6 +185,7 @@ func (l *loader) site(e Entry, name SiteName) {
 	l.oneAnswer(e.Value)
 	merged := inherit(l.defaults, e.Value)
 	l.d.Decode(merged, site)
+	l.tracing(&site.Scope)
 	l.resolve(&site.Scope)
 	l.c.Sites = append(l.c.Sites, site)
 	failed := l.d.errors != before
@@ -202,10 +208,18 @@ func (l *loader) route(site *Site, base, n *Node, siteFailed bool) {
 	l.oneAnswer(n)
 	merged := inherit(base, n)
 	l.d.Decode(merged, route)
+	l.tracing(&route.Scope)
 	l.resolve(&route.Scope)
 	site.Routes = append(site.Routes, route)
 	if !siteFailed && l.d.errors == before && !hasAnswer(merged) {
 		l.d.Errorf(n, "no-answer", `this route leads nowhere: neither it nor its site has "to", "respond" or "redirect"`)
+	}
+}
+
+// tracing warns of settings of a scope that come to nothing.
+func (l *loader) tracing(s *Scope) {
+	if s.Tracing != nil && l.c.Tracing == nil {
+		l.d.Report(at(s.Node.Get("tracing"), Warning, "no-collector", "", `nothing is traced: there is no "tracing" with an endpoint at the top`))
 	}
 }
 

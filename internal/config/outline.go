@@ -23,6 +23,7 @@ const (
 	FormDuration
 	FormSize
 	FormRate
+	FormShare
 	FormNetwork
 	FormIP
 	FormRegexp
@@ -108,8 +109,9 @@ func standsFor(owner, field string) any {
 func scopeSample() Scope {
 	var l Limits
 	l.Defaults()
-	s := Scope{Limits: l.SiteLimits}
+	s := Scope{Limits: l.SiteLimits, Tracing: &SiteTracing{}}
 	s.Forward.Defaults()
+	s.Tracing.Defaults()
 	return s
 }
 
@@ -255,6 +257,8 @@ func plainForm(v reflect.Value) (FormKind, bool) {
 		return FormSize, true
 	case *Rate:
 		return FormRate, true
+	case *Share:
+		return FormShare, true
 	case *netip.Prefix:
 		return FormNetwork, true
 	case *netip.Addr:

@@ -218,6 +218,32 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d/%v", r.Count, r.Per)
 }
 
+// ParseShare reads a share from 0% to 100%, with up to four decimals: "5%", "0.01%".
+func ParseShare(s string) (Share, error) {
+	const want = "a share is written as 5%, 0.01% or 100%"
+	number, percent := strings.CutSuffix(s, "%")
+	whole, rest := cutDigits(number)
+	fraction, point := strings.CutPrefix(rest, ".")
+	decimals, tail := cutDigits(fraction)
+	if whole == "" || tail != "" || point == (decimals == "") || len(decimals) > 4 {
+		return 0, &scalarError{want, ""}
+	}
+	if !percent {
+		return 0, &scalarError{"a share ends with a percent sign", s + "%"}
+	}
+	n, err := strconv.ParseInt(whole+(decimals + "0000")[:4], 10, 64)
+	if err != nil || Share(n) > ShareMax {
+		return 0, &scalarError{"a share is at most 100%", ""}
+	}
+	return Share(n), nil
+}
+
+// String writes s as the configuration does.
+func (s Share) String() string {
+	text := fmt.Sprintf("%d.%04d", s/10_000, s%10_000)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".") + "%"
+}
+
 func cutDigits(s string) (digits, rest string) {
 	n := 0
 	for n < len(s) && s[n] >= '0' && s[n] <= '9' {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +44,28 @@ func TestReadsSizes(t *testing.T) {
 	for _, text := range []string{"", "KiB", "64 KiB", "64kib", "64k", "64K", "1.5MB", "-1", "+1", "99999999TiB", "99999999999999999999", "5PB"} {
 		if got, err := config.ParseSize(text); err == nil {
 			t.Errorf("%q is read as %v", text, got)
+		}
+	}
+}
+
+func TestReadsShares(t *testing.T) {
+	for text, want := range map[string]config.Share{
+		"0%": 0, "1%": 10_000, "100%": config.ShareMax, "0.05%": 500, "12.3456%": 123_456, "100.0%": config.ShareMax,
+	} {
+		got, err := config.ParseShare(text)
+		if err != nil || got != want {
+			t.Errorf("%s is %d, %v", text, got, err)
+		}
+		if again, err := config.ParseShare(got.String()); err != nil || again != got {
+			t.Errorf("%s is written as %s", text, got)
+		}
+	}
+	for text, want := range map[string]string{
+		"": "is written", "%": "is written", "1": "percent sign", "1.%": "is written", ".5%": "is written", "1.00001%": "is written", "-1%": "is written",
+		"100.0001%": "at most", "1e3%": "is written", "99999999999999999999%": "at most", "1 %": "is written",
+	} {
+		if got, err := config.ParseShare(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is %v, %v", text, got, err)
 		}
 	}
 }

@@ -50,6 +50,8 @@ type Scope struct {
 	Limits SiteLimits `conf:"limits"`
 	// Forward says what the proxy does to messages on their way.
 	Forward Forward `conf:"forward"`
+	// Tracing begins with what the top-level tracing says; off makes no spans and leaves traceparent and tracestate alone.
+	Tracing *SiteTracing `conf:"tracing,off"`
 	// Features are the settings of features, in written order, for build to decode with Make. One that IsOff is switched off.
 	Features []Entry `conf:",rest"`
 }

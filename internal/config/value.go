@@ -29,6 +29,8 @@ func (d *Decoder) special(n *Node, v reflect.Value, f *field) bool {
 		parsed(d, n, into, f, ParseSize, "bad-size", "a size such as 64KiB or 2MB")
 	case *Rate:
 		parsed(d, n, into, f, ParseRate, "bad-rate", "a rate such as 20/s or 100/m")
+	case *Share:
+		parsed(d, n, into, f, ParseShare, "bad-share", "a share such as 1% or 0.05%")
 	case *netip.Prefix:
 		d.network(n, into)
 	case *netip.Addr:

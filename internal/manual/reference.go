@@ -126,6 +126,8 @@ func (r *referenceWriter) form(f config.Form, place string) string {
 		return "size" + bounds(f)
 	case config.FormRate:
 		return "rate"
+	case config.FormShare:
+		return "share"
 	case config.FormNetwork:
 		return "network"
 	case config.FormIP:

@@ -17,6 +17,7 @@ const (
 	durationPattern  = `^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$`
 	sizePattern      = `^[0-9]+(B|[KMGT]i?B)?$`
 	ratePattern      = `^[0-9]+/[smhd]$`
+	sharePattern     = `^[0-9]+(\.[0-9]{1,4})?%$`
 	expansionPattern = `\$\{`
 )
 
@@ -127,6 +128,8 @@ func (w *schemaWriter) form(f config.Form) object {
 		return object{"type": []string{"string", "integer"}, "pattern": sizePattern, "minimum": 0, "examples": []string{"64KiB", "2MB"}}
 	case config.FormRate:
 		return object{"type": "string", "pattern": ratePattern, "examples": []string{"20/s", "100/m"}}
+	case config.FormShare:
+		return object{"type": "string", "pattern": sharePattern, "examples": []string{"1%", "0.05%", "100%"}}
 	case config.FormNetwork:
 		return object{"type": "string", "examples": []string{"10.0.0.0/8", "2001:db8::/32"}}
 	case config.FormIP:

@@ -70,7 +70,6 @@ var libraries = map[string]string{
 	"go.yaml.in/yaml/v4":                       "internal/config",
 	"github.com/spf13/cobra":                   "internal/cli",
 	"github.com/gdamore/tcell/v2":              "internal/cli/top",
-	"github.com/santhosh-tekuri/jsonschema/v6": "internal/manual", // its tests
 	"go.opentelemetry.io/proto/slim/otlp":      "internal/observe/otlptest", // tests only
 	"google.golang.org/protobuf":               "internal/observe/otlptest", // tests only
 	"github.com/santhosh-tekuri/jsonschema/v6": "internal/manual",           // its tests

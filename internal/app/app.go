@@ -26,6 +26,7 @@ import (
 	"sluice/internal/observe/accesslog"
 	"sluice/internal/observe/errlog"
 	"sluice/internal/observe/metric"
+	"sluice/internal/observe/trace"
 	"sluice/internal/snapshot"
 	"sluice/internal/upstream/resolve"
 )
@@ -90,6 +91,7 @@ type Process struct {
 	set      *metric.Set
 	access   *accesslog.Log
 	after    after
+	traces   *trace.Tracer
 	resolver *resolve.Resolver
 	admin    *admin.Server
 	engine   *Engine
@@ -145,12 +147,13 @@ func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) 
 	if p.access, err = accesslog.New(accesslog.Settings{Failed: failed}, p.engine.Drivers(), p.set); err != nil {
 		return err
 	}
+	p.traces = trace.New(trace.Options{Loops: p.engine.Drivers(), Set: p.set, Report: p.reportTraces})
 	p.resolver = resolve.NewResolver(lookUp, resolve.DefaultResolverSettings(), p.reportName)
 	if p.admin, err = admin.New(admin.Settings{Listen: admin.Off}, p.adminSources()); err != nil {
 		return err
 	}
 	p.env = build.Env{
-		Loops: p.engine.Drivers(), Metrics: observe.NewMetrics(p.set), Access: p.access, Resolver: p.resolver, ReadFile: config.Disk().ReadFile,
+		Loops: p.engine.Drivers(), Metrics: observe.NewMetrics(p.set), Access: p.access, Traces: p.traces, Resolver: p.resolver, ReadFile: config.Disk().ReadFile,
 	}
 	p.countProcess()
 	snap := build.Build(d, cfg, nil, p.env)
@@ -218,6 +221,9 @@ func (p *Process) closeLocked() {
 	}
 	if p.resolver != nil {
 		p.resolver.Close()
+	}
+	if p.traces != nil {
+		p.closeTraces()
 	}
 	if p.access != nil {
 		_ = p.access.Close()

@@ -81,6 +81,7 @@ func (p *Process) applyLocked(d *config.Decoder, next *inForce, snap *snapshot.S
 		func(c *config.Config) error { return p.output.use(c.Log.File) },
 		func(c *config.Config) error { return p.access.Apply(accessSettings(c.Log.Access)) },
 		p.applyAdmin,
+		func(c *config.Config) error { p.traces.Apply(traceSettings(c.Tracing, p.program.Version)); return nil },
 		func(c *config.Config) error { p.limit(&c.Limits); return nil },
 		func(*config.Config) error { return p.applySnapshot(snap) },
 	}

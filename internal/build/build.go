@@ -7,6 +7,7 @@ package build
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"sluice/internal/forward"
 	"sluice/internal/observe"
 	"sluice/internal/observe/accesslog"
+	"sluice/internal/observe/trace"
 	"sluice/internal/route"
 	"sluice/internal/snapshot"
 	"sluice/internal/upstream/resolve"
@@ -29,6 +31,7 @@ type Env struct {
 	Loops    int               // how many drivers there are
 	Metrics  *observe.Metrics  // nil: nothing is counted
 	Access   *accesslog.Log    // nil: no access log
+	Traces   *trace.Tracer     // nil: nothing is traced
 	Resolver *resolve.Resolver // of endpoints' names
 	ReadFile func(name string) ([]byte, error)
 }
@@ -45,7 +48,7 @@ func Build(d *config.Decoder, cfg *config.Config, prev *snapshot.Snapshot, env E
 		Networks: cfg.TrustedProxies.Networks, Unix: cfg.TrustedProxies.Unix, Reports: reports(cfg.TrustedProxies.Fields),
 	})
 	b.pools(prev)
-	b.snap.Refused = b.observers("")
+	b.snap.Refused = b.refused()
 	b.listeners()
 	b.routes()
 	return b.snap
@@ -209,14 +212,38 @@ func (b *builder) route(site, name string, scope *config.Scope) *route.Route {
 		r.Forward = b.forwarder(scope)
 		r.Trace = scope.Forward.Trace
 	}
-	r.Chain = b.chain(site, chain)
+	r.Chain = b.chain(site, scope.Tracing, chain)
 	return r
 }
 
-// chain puts what counts and logs behind the features of a route.
-func (b *builder) chain(site string, features ordered) filter.Chain {
+// chain puts what traces before the features of a route, and what counts and logs behind them: the log has the IDs of the trace.
+func (b *builder) chain(site string, tracing *config.SiteTracing, features ordered) filter.Chain {
 	observers := b.observers(site)
-	return filter.NewChain(slices.Concat(features.requests, observers.Filters()), features.responses)
+	return filter.NewChain(slices.Concat(b.tracer(tracing), features.requests, observers.Filters()), features.responses)
+}
+
+// refused is the chain of requests that are not valid.
+func (b *builder) refused() filter.Chain {
+	var tracing *config.SiteTracing
+	if b.cfg.Tracing != nil {
+		tracing = &b.cfg.Tracing.SiteTracing
+	}
+	return b.chain("", tracing, ordered{})
+}
+
+// tracer is the filter that traces, if anything does.
+func (b *builder) tracer(s *config.SiteTracing) []filter.Filter {
+	if s == nil || b.env.Traces == nil || b.cfg.Tracing == nil {
+		return nil
+	}
+	trusts := b.snap.Trust.Trusts
+	switch s.Trust {
+	case "everyone":
+		trusts = func(netip.Addr) bool { return true }
+	case "nobody":
+		trusts = func(netip.Addr) bool { return false }
+	}
+	return []filter.Filter{trace.NewFilter(b.env.Traces, float64(s.Sample)/float64(config.ShareMax), trusts)}
 }
 
 // observers are the filters that see every exchange of a site, also those that were refused.

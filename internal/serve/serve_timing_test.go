@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -11,6 +12,9 @@ import (
 	"sluice/internal/config"
 	"sluice/internal/downstream/h1"
 	"sluice/internal/loop"
+	"sluice/internal/observe/metric"
+	"sluice/internal/observe/otlp"
+	"sluice/internal/observe/trace"
 	"sluice/internal/serve"
 	"sluice/internal/snapshot"
 )
@@ -52,11 +56,19 @@ func answer(t testing.TB, response string) net.Addr {
 	return ln.Addr()
 }
 
-// newServer returns the server of one loop with a site that forwards everything to an address.
-func newServer(t testing.TB, to string) *h1.Server {
+// newServer returns the server of one loop with a site that forwards everything to an address. sample is the share that is traced, "" for no tracing.
+func newServer(t testing.TB, to, sample string) *h1.Server {
 	d := &config.Decoder{Features: build.Features()}
-	cfg := config.Load(d, config.Text("test", `sites: { "http://:80": { to: "`+to+`" } }`), "test")
-	snap := build.Build(d, cfg, nil, build.Env{Loops: 1})
+	text := `sites: { "http://:80": { to: "` + to + `" } }`
+	env := build.Env{Loops: 1}
+	if sample != "" {
+		text += "\ntracing: { endpoint: \"http://127.0.0.1:1\", limit: off, sample: " + sample + " }"
+		env.Traces = trace.New(trace.Options{Loops: 1, Set: metric.NewSet(1)})
+		env.Traces.Apply(trace.Settings{Export: otlp.Settings{URL: "http://127.0.0.1:1/", QueueBytes: otlp.BufferBytes}})
+		t.Cleanup(func() { env.Traces.Close(context.Background()) })
+	}
+	cfg := config.Load(d, config.Text("test", text), "test")
+	snap := build.Build(d, cfg, nil, env)
 	if d.Failed() {
 		t.Fatal(d.Diagnostics)
 	}
@@ -66,13 +78,13 @@ func newServer(t testing.TB, to string) *h1.Server {
 }
 
 // proxy runs one loop in front of an origin and returns a connection to it.
-func proxy(t testing.TB, origin net.Addr) net.Conn {
+func proxy(t testing.TB, origin net.Addr, sample string) net.Conn {
 	sys, err := loop.NewSystem(loop.WaitNetpoller)
 	if err != nil {
 		t.Skip(err)
 	}
 	l := loop.New(0, sys, loop.SystemClock{}, slog.New(slog.DiscardHandler))
-	server := newServer(t, origin.String())
+	server := newServer(t, origin.String(), sample)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -114,11 +126,12 @@ func TestAForwardedExchangeAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	for name, f := range map[string]struct{ request, response string }{
-		"GET": {getRequest, okResponse}, "POST": {postRequest, okResponse}, "chunked": {getRequest, chunked},
+	for name, f := range map[string]struct{ request, response, sample string }{
+		"GET": {getRequest, okResponse, ""}, "POST": {postRequest, okResponse, ""}, "chunked": {getRequest, chunked, ""},
+		"not sampled": {getRequest, okResponse, "0%"}, "sampled": {getRequest, okResponse, "100%"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := proxy(t, answer(t, f.response))
+			c := proxy(t, answer(t, f.response), f.sample)
 			room := make([]byte, 4096)
 			if _, err := c.Write([]byte(f.request)); err != nil {
 				t.Fatal(err)
@@ -142,7 +155,7 @@ func TestAForwardedExchangeAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkExchange(b *testing.B) {
-	c := proxy(b, answer(b, okResponse))
+	c := proxy(b, answer(b, okResponse), "")
 	room := make([]byte, 4096)
 	if _, err := c.Write([]byte(getRequest)); err != nil {
 		b.Fatal(err)

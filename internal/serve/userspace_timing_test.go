@@ -25,6 +25,7 @@ type memory struct {
 	message  []byte   // what goes through the tunnel once the response has come; nil: there is no tunnel
 	budget   int      // requests that may still be sent
 	waiting  []int    // clients that would send one
+	sample   string   // share that is traced; "" for no tracing
 	grant    chan int // more budget; closed at the end
 	idle     chan struct{}
 }
@@ -159,6 +160,11 @@ func BenchmarkUserSpace(b *testing.B) {
 			benchmarkMemory(b, &memory{clients: clients, request: []byte(getRequest), response: response})
 		})
 	}
+	for _, sample := range []string{"0%", "1%", "100%"} {
+		b.Run("traced="+sample, func(b *testing.B) {
+			benchmarkMemory(b, &memory{clients: 64, request: []byte(getRequest), response: response, sample: sample})
+		})
+	}
 	b.Run("tunnels=64", func(b *testing.B) {
 		benchmarkMemory(b, &memory{clients: 64, request: []byte(upgradeRequest), response: []byte(upgradeResponse), message: make([]byte, 100)})
 	})
@@ -169,7 +175,7 @@ func benchmarkMemory(b *testing.B, m *memory) {
 	clients := m.clients
 	m.sockets, m.grant, m.idle = make([]memorySocket, 1, 1+2*clients), make(chan int), make(chan struct{})
 	l := loop.New(0, m, loop.SystemClock{}, slog.New(slog.DiscardHandler))
-	server := newServer(b, "192.0.2.1:80")
+	server := newServer(b, "192.0.2.1:80", m.sample)
 	group := loop.Group{Loops: []*loop.Loop{l}}
 	group.Listen(listenerFd, &loop.Accept{
 		Handler: func(c loop.Conn) loop.Handler { return server.Handler(c, ":80", nil) }, Paused: func(err error) { b.Error(err) },

@@ -26,6 +26,8 @@ import (
 	"sluice/internal/downstream/h1"
 	"sluice/internal/downstream/listen"
 	"sluice/internal/loop"
+	"sluice/internal/observe/metric"
+	"sluice/internal/observe/trace"
 	"sluice/internal/serve"
 	"sluice/internal/snapshot"
 	"sluice/internal/upstream/resolve"
@@ -85,7 +87,7 @@ func (p *Proxy) build(text string, driver Driver) (*config.Config, *snapshot.Sna
 	cfg := config.Load(d, config.Text("sluice.yaml", text), "sluice.yaml")
 	var snap *snapshot.Snapshot
 	if !d.Failed() {
-		snap = build.Build(d, cfg, nil, build.Env{Loops: driver.Loops, Resolver: p.resolver})
+		snap = build.Build(d, cfg, nil, build.Env{Loops: driver.Loops, Traces: p.tracer(cfg, driver), Resolver: p.resolver})
 	}
 	if d.Failed() {
 		var b bytes.Buffer
@@ -93,6 +95,17 @@ func (p *Proxy) build(text string, driver Driver) (*config.Config, *snapshot.Sna
 		p.t.Fatalf("the config is not valid:\n%s", &b)
 	}
 	return cfg, snap
+}
+
+// tracer returns a tracer whose IDs count up from 1. It delivers nothing: what is traced shows in what origins get.
+func (p *Proxy) tracer(cfg *config.Config, driver Driver) *trace.Tracer {
+	if cfg.Tracing == nil {
+		return nil
+	}
+	var n atomic.Uint64
+	t := trace.New(trace.Options{Loops: driver.Loops, Set: metric.NewSet(driver.Loops), Random: func() uint64 { return n.Add(1) }})
+	p.t.Cleanup(func() { t.Close(context.Background()) })
+	return t
 }
 
 func (p *Proxy) listen(name string, codec *h1.Server) {

@@ -21,6 +21,8 @@ import (
 	"sluice/internal/downstream/h1"
 	"sluice/internal/exchange"
 	"sluice/internal/loop"
+	"sluice/internal/observe/metric"
+	"sluice/internal/observe/trace"
 	"sluice/internal/route"
 	"sluice/internal/serve"
 	"sluice/internal/snapshot"
@@ -79,7 +81,9 @@ const timeout = 10 * time.Second
 func Explain(d *config.Decoder, cfg *config.Config, q Question) (*Answer, error) {
 	names := resolve.NewResolver(noName, resolve.DefaultResolverSettings(), nil)
 	defer names.Close()
-	snap := build.Build(d, cfg, nil, build.Env{Loops: 1, Resolver: names, ReadFile: config.Disk().ReadFile})
+	traces := trace.New(trace.Options{Loops: 1, Set: metric.NewSet(1)}) // it delivers nothing, and has IDs for what a server is sent
+	defer traces.Close(context.Background())
+	snap := build.Build(d, cfg, nil, build.Env{Loops: 1, Traces: traces, Resolver: names, ReadFile: config.Disk().ReadFile})
 	if d.Failed() {
 		return nil, errors.New("explain: the config can't be built")
 	}

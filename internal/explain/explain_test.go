@@ -93,6 +93,17 @@ func TestTellsWhatWasTriedAndWhatAServerGets(t *testing.T) {
 	}
 }
 
+func TestTellsWhatTracingAdds(t *testing.T) {
+	for top, traced := range map[string]bool{"": false, "tracing: { endpoint: 'http://127.0.0.1:4318' }\n": true} {
+		d := &config.Decoder{Features: build.Features()}
+		cfg := config.Load(d, config.Text("sluice.yaml", top+`sites: { "http://shop.example.com": { to: "10.0.0.1:80" } }`), "sluice.yaml")
+		a, err := Explain(d, cfg, ask80("GET", "/"))
+		if err != nil || strings.Contains(a.Sent, "\ntraceparent: 00-") != traced {
+			t.Errorf("%q: %v, %v", top, a, err)
+		}
+	}
+}
+
 func TestTellsWhatSluiceAnswersByItself(t *testing.T) {
 	if a := explained(t, ask80("GET", "/old")); !strings.Contains(a.Answered, "\nLocation: https://shop.example.com/new?(secret)\n") || a.Reason != "" {
 		t.Errorf("%+v", a)

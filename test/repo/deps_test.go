@@ -58,7 +58,7 @@ const layers = `
 	app: config build snapshot serve forward observe observe/* health admin upstream upstream/* downstream/* exchange loop buf
 	demo:
 	manual: build config
-	explain: build config snapshot serve route downstream/h1 upstream/resolve exchange loop
+	explain: build config snapshot serve route downstream/h1 observe/metric observe/trace upstream/resolve exchange loop
 	cli/shown:
 	cli/top: admin cli/shown
 	cli: cli/* admin app build config demo manual explain

@@ -28,6 +28,11 @@ type conn struct {
 // Serve implements loop.Handler: exchanges until the connection is quiet or has ended.
 func (c *conn) Serve() {
 	defer func() {
+		if c.closed {
+			c.release()
+		}
+	}()
+	defer func() {
 		if r := recover(); r != nil { // the driver logs it; the connection must not be left open, or counted, for ever
 			c.raw.Reset()
 			c.ending = EndFault
@@ -95,10 +100,10 @@ func (c *conn) release() {
 	}
 }
 
+// close ends the connection. The block stays until Serve ends: an exchange that is broken off is logged after that, and its request lies there.
 func (c *conn) close() {
 	if !c.closed {
 		c.closed = true
-		c.release()
 		c.server.counts[c.raw.Driver().ID()].ended[c.ending].Add(1)
 		_ = c.raw.Close()
 		if c.gone != nil {

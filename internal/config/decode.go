@@ -115,9 +115,8 @@ func (d *Decoder) value(n *Node, v reflect.Value, f *field) {
 		setOff(v)
 		return
 	}
-	if f.secret && n.Kind == Scalar {
-		n.Secret = true
-		d.keepSecret(n.Value)
+	if f.secret {
+		d.hide(n)
 	}
 	if decoder, ok := v.Addr().Interface().(NodeDecoder); ok {
 		decoder.DecodeConfig(d, n)
@@ -137,6 +136,20 @@ func (d *Decoder) value(n *Node, v reflect.Value, f *field) {
 		d.list(n, v, f)
 	default:
 		d.scalar(n, v, f)
+	}
+}
+
+// hide makes secrets of all that is written in n, also where something else is wanted.
+func (d *Decoder) hide(n *Node) {
+	if n.Kind == Scalar {
+		n.Secret = true
+		d.keepSecret(n.Value)
+	}
+	for _, item := range n.Items {
+		d.hide(item)
+	}
+	for _, e := range n.Entries {
+		d.hide(e.Value)
 	}
 }
 

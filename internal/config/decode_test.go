@@ -236,7 +236,6 @@ limits:
   request_body: 1GB
   min_rate: { rate: 240, after: 5s }
   exchange_timeout: 1h
-log: { level: warn, file: stderr, access: { file: stdout, format: json, redact: [code] } }
 admin: { listen: "127.0.0.1:9000", metrics: ":9100", token: 0123456789abcdef0123, tls: { cert: a.pem, key: b.pem }, profiles: true }
 tracing:
   endpoint: http://127.0.0.1:4318
@@ -249,6 +248,18 @@ tracing:
   attributes: { deployment.environment.name: production }
   sample: 1%
   trust: everyone
+log:
+  level: warn
+  file: /var/log/sluice.log
+  rotate: { size: 10MiB, age: 1d, keep: 5, compress: true }
+  access:
+    file: /var/log/access.log
+    syslog: off
+    rotate: off
+    format: json
+    redact: [code]
+    addresses: hashed
+    hash_key: 0123456789abcdef
 include: none.yaml
 `
 
@@ -263,8 +274,9 @@ func TestEveryKeyIsInTheExample(t *testing.T) {
 	for _, of := range []any{
 		config.Config{}, config.ACME{}, config.EAB{}, config.Pool{}, config.Server{}, config.Retry{}, config.Timeouts{}, config.KeepAlive{}, config.Site{}, config.Route{},
 		config.Scope{}, config.ScopeTimeouts{}, config.Limits{}, config.SiteLimits{}, config.MinRate{}, config.Forward{}, config.Condition{}, config.Listener{},
-		config.TrustedProxies{}, config.Log{}, config.AccessLog{}, config.Admin{}, config.AdminTLS{},
+		config.AdminTLS{},
 		config.Tracing{}, config.SiteTracing{},
+		config.TrustedProxies{}, config.Log{}, config.Rotation{}, config.AccessLog{}, config.Admin{},
 	} {
 		for _, key := range config.Keys(of) {
 			if !strings.Contains(allKeys, key+":") {

@@ -37,7 +37,7 @@ func (d *Decoder) Render(w io.Writer, color bool) error {
 			lines[file] = strings.Split(string(d.Sources[file]), "\n")
 		}
 		if n := diag.Pos.Line; n >= 1 && n <= len(lines[file]) && len(d.Sources[file]) > 0 {
-			renderSource(out, diag, lines[file][n-1], color)
+			renderSource(out, diag, d.starred(lines[file][n-1]), color)
 		} else if diag.Suggestion != "" {
 			fmt.Fprintf(out, "      = %s\n", printable(diag.Suggestion))
 		}
@@ -46,6 +46,16 @@ func (d *Decoder) Render(w io.Writer, color bool) error {
 		fmt.Fprintf(out, "and %d more\n", more)
 	}
 	return out.Flush()
+}
+
+// starred is a source line with stars in the place of secrets that are written in the file itself.
+func (d *Decoder) starred(line string) string {
+	for _, m := range d.secrets {
+		if strings.Contains(line, m.secret) {
+			line = strings.ReplaceAll(line, m.secret, strings.Repeat("*", utf8.RuneCountInString(m.secret)))
+		}
+	}
+	return line
 }
 
 // unrendered is how many diagnostics are not shown.

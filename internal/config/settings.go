@@ -90,48 +90,6 @@ func (l *Limits) Defaults() {
 // ConfigName implements Named.
 func (*Limits) ConfigName() string { return "limits" }
 
-// Log says what is logged.
-type Log struct {
-	// Level is the least that is logged of what the process itself has to say.
-	Level Level `conf:"level"`
-	// File is where that goes: "stderr", "stdout" or a path.
-	File string `conf:"file"`
-	// Access is the log of exchanges; off is none.
-	Access *AccessLog `conf:"access,off"`
-}
-
-// Defaults implements Defaulter.
-func (l *Log) Defaults() {
-	access := &AccessLog{}
-	access.Defaults()
-	*l = Log{Level: "info", File: "stderr", Access: access}
-}
-
-// Level is how much is logged.
-type Level string
-
-// ConfigWords implements Words.
-func (Level) ConfigWords() []string { return []string{"debug", "info", "warn", "error"} }
-
-// AccessLog is the log of exchanges, one line for each.
-type AccessLog struct {
-	// File is where lines go: "stdout", "stderr" or a path.
-	File string `conf:"file"`
-	// Format is how a line is written.
-	Format LogFormat `conf:"format"`
-	// Redact names further query parameters whose values are hidden.
-	Redact []string `conf:"redact,one"`
-}
-
-// Defaults implements Defaulter.
-func (a *AccessLog) Defaults() { *a = AccessLog{File: "stdout", Format: "json"} }
-
-// LogFormat is how a line of the access log is written.
-type LogFormat string
-
-// ConfigWords implements Words.
-func (LogFormat) ConfigWords() []string { return []string{"json"} }
-
 // Admin is the server for operators. It is a Unix socket unless a setting says otherwise.
 type Admin struct {
 	// Listen is where it listens; without it that is the Unix socket in the runtime directory.

@@ -69,6 +69,12 @@ func (s *Scope) Feature(key string) (Entry, bool) {
 	return Entry{}, false
 }
 
+// IsOff reports whether a feature is switched off by name, which is more than that nothing is said of it.
+func (s *Scope) IsOff(key string) bool {
+	e, on := s.Feature(key)
+	return e.Key != nil && !on
+}
+
 // ScopeTimeouts replace those of the pool, each by itself.
 type ScopeTimeouts struct {
 	// Connect is the longest a connection to a server may take to be made, with TLS.

@@ -25,6 +25,7 @@ import (
 	"sluice/internal/observe"
 	"sluice/internal/observe/accesslog"
 	"sluice/internal/observe/errlog"
+	"sluice/internal/observe/logfile"
 	"sluice/internal/observe/metric"
 	"sluice/internal/observe/trace"
 	"sluice/internal/snapshot"
@@ -138,13 +139,13 @@ func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) 
 		makePlaces(drivers)
 	}
 	p.set = metric.NewSet(drivers)
-	_ = p.output.use("stderr")
+	_ = p.output.use(logfile.Standard{Error: true})
 	p.log = errlog.New(&p.output, false, slog.LevelInfo, p.set)
 	if p.engine, err = NewEngine(Options{Driver: p.program.Driver, Loops: drivers, Log: p.log.Logger}); err != nil {
 		return err
 	}
-	failed := func(err error) { p.log.Error("the access log can't be written", "error", err) }
-	if p.access, err = accesslog.New(accesslog.Settings{Failed: failed}, p.engine.Drivers(), p.set); err != nil {
+	p.output.trouble = func(err error) { p.log.Error("trouble with the file of this log", "error", err) }
+	if p.access, err = accesslog.New(accesslog.Settings{}, p.accessReports(), p.engine.Drivers(), p.set); err != nil {
 		return err
 	}
 	p.traces = trace.New(trace.Options{Loops: p.engine.Drivers(), Set: p.set, Report: p.reportTraces})

@@ -12,7 +12,6 @@ import (
 	"sluice/internal/admin"
 	"sluice/internal/build"
 	"sluice/internal/config"
-	"sluice/internal/observe/accesslog"
 	"sluice/internal/snapshot"
 	"sluice/internal/upstream/resolve"
 )
@@ -34,9 +33,7 @@ func (p *Process) Reload() error {
 	if p.ended {
 		return errEnding
 	}
-	if err := p.access.Reopen(); err != nil {
-		p.log.Error("the access log can't be opened again; the old file stays in use", "error", err)
-	}
+	p.reopenLogs()
 	_, err := p.changeLocked(p.program.Load, false)
 	return err
 }
@@ -78,7 +75,7 @@ func (p *Process) applyLocked(d *config.Decoder, next *inForce, snap *snapshot.S
 	prev := p.inForce.Load()
 	steps := []func(*config.Config) error{
 		func(c *config.Config) error { p.log.SetLevel(level(c.Log.Level)); return nil },
-		func(c *config.Config) error { return p.output.use(c.Log.File) },
+		func(c *config.Config) error { return p.output.use(processLog(&c.Log)) },
 		func(c *config.Config) error { return p.access.Apply(accessSettings(c.Log.Access)) },
 		p.applyAdmin,
 		func(c *config.Config) error { p.traces.Apply(traceSettings(c.Tracing, p.program.Version)); return nil },
@@ -155,21 +152,6 @@ func adminSettings(a *config.Admin) admin.Settings {
 	}
 	if a.Metrics.Address != nil {
 		s.Metrics = a.Metrics.Address.HostPort()
-	}
-	return s
-}
-
-// accessSettings translates the config of the access log; nil is none.
-func accessSettings(a *config.AccessLog) accesslog.Settings {
-	if a == nil {
-		return accesslog.Settings{}
-	}
-	s := accesslog.Settings{File: a.File, Hide: a.Redact}
-	switch a.File {
-	case "stdout":
-		s.File = "-"
-	case "stderr":
-		s.File = "/dev/stderr"
 	}
 	return s
 }

@@ -2,39 +2,44 @@ package app
 
 import (
 	"fmt"
-	"io"
-	"os"
 	"sync"
+
+	"sluice/internal/observe/logfile"
 )
 
 // An output is where the process's own log goes. It can be switched, and a file can be opened again. The zero output goes nowhere.
 type output struct {
-	mu   sync.Mutex
-	out  io.Writer // guarded by mu; nil is nowhere
-	file *os.File  // out if it is ours to close; guarded by mu
+	trouble func(error) // told of what goes wrong without costing a line; nil ignores it. Set before the first use
+
+	mu  sync.Mutex
+	out logfile.Output // guarded by mu; nil is nowhere
 }
 
-// use has the log go to "stderr", "stdout" or the file of that name, which is opened for appending, also if it is the one in use. At an error nothing has changed.
-func (o *output) use(name string) error {
-	var file *os.File
-	var out io.Writer
-	switch name {
-	case "stderr":
-		out = os.Stderr
-	case "stdout":
-		out = os.Stdout
-	default:
-		var err error
-		if file, err = os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640); err != nil {
-			return fmt.Errorf("log.file: %w", err)
+// use has the log go to a place, which is opened also if it is the one in use. At an error nothing has changed.
+func (o *output) use(at logfile.Place) error {
+	out, err := at.Open(func(err error) {
+		if o.trouble != nil {
+			o.trouble(err)
 		}
-		out = file
+	})
+	if err != nil {
+		return fmt.Errorf("log.file: %w", err)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.closeLocked()
-	o.out, o.file = out, file
+	o.out = out
 	return nil
+}
+
+// reopen opens a file again. If that fails, the old one stays in use.
+func (o *output) reopen() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.out == nil {
+		return nil
+	}
+	return o.out.Reopen()
 }
 
 // Write implements io.Writer.
@@ -54,8 +59,8 @@ func (o *output) close() {
 }
 
 func (o *output) closeLocked() {
-	if o.file != nil {
-		_ = o.file.Close()
+	if o.out != nil {
+		_ = o.out.Close()
 	}
-	o.out, o.file = nil, nil
+	o.out = nil
 }

@@ -15,14 +15,18 @@ import (
 func Signals() <-chan os.Signal {
 	signal.Ignore(syscall.SIGPIPE)
 	c := make(chan os.Signal, 8)
-	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGUSR1)
 	return c
 }
 
 // Wait runs the process until a signal ends it: SIGTERM or SIGINT lets exchanges finish for as long as limits.drain_timeout says, a second one ends them at once.
-// SIGHUP is for a reload.
+// SIGHUP is for a reload, SIGUSR1 has the log files opened again.
 func (p *Process) Wait(signals <-chan os.Signal) {
 	for s := range signals {
+		if s == syscall.SIGUSR1 {
+			p.ReopenLogs()
+			continue
+		}
 		if s == syscall.SIGHUP && p.program.File != "" {
 			_ = p.reload() // its outcome is in the log
 			continue
@@ -62,7 +66,7 @@ func (p *Process) end(s os.Signal, signals <-chan os.Signal) {
 		for ctx.Err() == nil {
 			select {
 			case s := <-signals:
-				if s != syscall.SIGHUP {
+				if s != syscall.SIGHUP && s != syscall.SIGUSR1 {
 					p.log.Info("stopping at once", "signal", s.String())
 					cancel()
 				}

@@ -212,23 +212,26 @@ func (b *builder) route(site, name string, scope *config.Scope) *route.Route {
 		r.Forward = b.forwarder(scope)
 		r.Trace = scope.Forward.Trace
 	}
-	r.Chain = b.chain(site, scope.Tracing, chain)
+	r.Chain = b.chain(site, chain, scope)
 	return r
 }
 
 // chain puts what traces before the features of a route, and what counts and logs behind them: the log has the IDs of the trace.
-func (b *builder) chain(site string, tracing *config.SiteTracing, features ordered) filter.Chain {
-	observers := b.observers(site)
-	return filter.NewChain(slices.Concat(b.tracer(tracing), features.requests, observers.Filters()), features.responses)
+func (b *builder) chain(site string, features ordered, scope *config.Scope) filter.Chain {
+	observers := b.counters(site)
+	if _, ok := scope.Feature(accesslog.Name); !ok {
+		observers = append(observers, b.logger(scope)...)
+	}
+	return filter.NewChain(slices.Concat(b.tracer(scope.Tracing), features.requests, observers), features.responses)
 }
 
-// refused is the chain of requests that are not valid.
+// refused is the chain of what reaches no site, such as requests that are not valid.
 func (b *builder) refused() filter.Chain {
 	var tracing *config.SiteTracing
 	if b.cfg.Tracing != nil {
 		tracing = &b.cfg.Tracing.SiteTracing
 	}
-	return b.chain("", tracing, ordered{})
+	return filter.NewChain(slices.Concat(b.tracer(tracing), b.counters(""), b.logger(nil)), nil)
 }
 
 // tracer is the filter that traces, if anything does.
@@ -246,14 +249,23 @@ func (b *builder) tracer(s *config.SiteTracing) []filter.Filter {
 	return []filter.Filter{trace.NewFilter(b.env.Traces, float64(s.Sample)/float64(config.ShareMax), trusts)}
 }
 
-// observers are the filters that see every exchange of a site, also those that were refused.
-func (b *builder) observers(site string) filter.Chain {
-	var all []filter.Filter
-	if b.env.Metrics != nil {
-		all = append(all, b.env.Metrics.Site(site))
+// counters are the filters that count the exchanges of a site.
+func (b *builder) counters(site string) []filter.Filter {
+	if b.env.Metrics == nil {
+		return nil
 	}
-	if b.env.Access != nil && b.cfg.Log.Access != nil {
-		all = append(all, accesslog.NewFilter(b.env.Access))
+	return []filter.Filter{b.env.Metrics.Site(site)}
+}
+
+// logger is the filter that logs every exchange of a scope, or none if its log is off. scope may be nil.
+func (b *builder) logger(scope *config.Scope) []filter.Filter {
+	switch {
+	case b.env.Access == nil:
+		return nil
+	case scope != nil && scope.IsOff(accesslog.Name):
+		return []filter.Filter{accesslog.NewSilentFilter(b.env.Access)}
 	}
-	return filter.NewChain(all, nil)
+	var all accesslog.Config
+	all.Defaults()
+	return []filter.Filter{accesslog.NewFilter(b.env.Access, all)}
 }

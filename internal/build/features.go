@@ -10,6 +10,7 @@ import (
 	"sluice/internal/filter/redirect"
 	"sluice/internal/filter/respond"
 	"sluice/internal/filter/rewrite"
+	"sluice/internal/observe/accesslog"
 )
 
 // A kind is one feature: its config key and how its filters are made from a route's settings.
@@ -26,6 +27,7 @@ var kinds = []kind{
 	{redirect.Name, redirect.Config{}, one(redirect.New)},
 	{respond.Name, respond.Config{}, one(respond.New)},
 	{rewrite.Name, rewrite.Config{}, one(rewrite.New)},
+	{accesslog.Name, accesslog.Config{}, newLog},
 }
 
 // responseOrder lists the features in the order of the response phases: what replaces a response comes before what edits it.
@@ -91,6 +93,15 @@ func newErrorPages(b *builder, e config.Entry) []filter.Filter {
 		return nil
 	}
 	return []filter.Filter{f}
+}
+
+// newLog makes the filter of a scope that says which of its exchanges are logged. Those that say nothing get theirs from logger.
+func newLog(b *builder, e config.Entry) []filter.Filter {
+	c := config.Make[accesslog.Config](b.d, e)
+	if b.env.Access == nil {
+		return nil
+	}
+	return []filter.Filter{accesslog.NewFilter(b.env.Access, c)}
 }
 
 // ordered is the filters of a route in both orders.

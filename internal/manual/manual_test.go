@@ -19,7 +19,7 @@ import (
 var update = flag.Bool("update", false, "write what is made from the settings")
 
 func TestWhatIsMadeFromTheSettingsIsUpToDate(t *testing.T) {
-	comments, err := extractComments(os.DirFS("../.."), "internal/config", "internal/filter", "internal/template")
+	comments, err := extractComments(os.DirFS("../.."), "internal/config", "internal/filter", "internal/observe/accesslog", "internal/template")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,6 +51,7 @@ const layers = `
 	observe: observe/metric exchange
 	observe/trace: observe/otlp observe/accesslog observe/metric wire/tracecontext exchange
 	observe/*: observe/logfile observe/metric exchange buf
+	observe/accesslog: observe/logfile observe/metric config exchange buf
 	health: snapshot upstream upstream/dial loop buf
 	admin: config snapshot observe/* health upstream
 

@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -9,7 +10,10 @@ import (
 	"sluice/internal/exchange"
 )
 
-// FuzzLine checks that any bytes of a client give exactly one line of JSON in valid UTF-8 and within its limit, and that the value of a token is never in it.
+// combinedLine takes a line of the Combined Log Format as a reader does that knows no escapes.
+var combinedLine = regexp.MustCompile(`^[0-9a-f.:-]+ - - \[\d\d/[A-Z][a-z][a-z]/\d{4}:\d\d:\d\d:\d\d \+0000\] "([^ "\x00-\x1f]+ [^ "\x00-\x1f]+ [^ "\x00-\x1f]+|-)" \d{3} (\d+|-) "[^"\x00-\x1f]+" "[^"\x00-\x1f]+"\n$`)
+
+// FuzzLine checks that any bytes of a client give exactly one line in valid UTF-8 and within its limit, as JSON and in a format of fields, and that the value of a token is never in it.
 func FuzzLine(f *testing.F) {
 	f.Add([]byte("/a?b=c"), []byte("agent"), []byte("https://u:p@h/?token=x"), "GET", "zone")
 	f.Add([]byte("/\xff%00%2"), []byte("\x1b]0;\x07\u2028"), []byte("//////@@@"), "\n", "%\"")
@@ -37,6 +41,10 @@ func FuzzLine(f *testing.F) {
 		}
 		if strings.Contains(line, secret) {
 			t.Errorf("the secret is in %q", line)
+		}
+		line = string(appendCombined(nil, x, inFull, &stamp{}))
+		if !combinedLine.MatchString(line) || !utf8.ValidString(line) || len(line) > lineBytesMax || strings.Contains(line, secret) {
+			t.Errorf("%d bytes: %q", len(line), line)
 		}
 	})
 }

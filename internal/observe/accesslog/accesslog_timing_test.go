@@ -3,22 +3,23 @@ package accesslog
 import (
 	"testing"
 
+	"sluice/internal/observe/logfile"
 	"sluice/internal/observe/metric"
 )
 
-func BenchmarkAppendLine(b *testing.B) {
+func BenchmarkAppendJSON(b *testing.B) {
 	x := newExchange()
 	var s stamp
-	line := appendLine(nil, x, nil, &s)
+	line := appendJSON(nil, x, inFull, &s)
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	for b.Loop() {
-		line = appendLine(line[:0], x, nil, &s)
+		line = appendJSON(line[:0], x, inFull, &s)
 	}
 }
 
 func BenchmarkRecord(b *testing.B) {
-	l, err := New(Settings{File: "/dev/null"}, 1, metric.NewSet(1))
+	l, err := New(Settings{To: logfile.Disk{Path: "/dev/null"}}, Reports{}, 1, metric.NewSet(1))
 	if err != nil {
 		b.Fatal(err)
 	}

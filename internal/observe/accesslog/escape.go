@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"encoding/binary"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -10,29 +11,43 @@ const cutMark = "…"
 
 const hexDigits = "0123456789abcdef"
 
-// plain marks the bytes that stand for themselves in a JSON string (RFC 8259, section 7).
-var plain = fillPlain()
-
-func fillPlain() (t [256]bool) {
-	for c := ' '; c < 0x7F; c++ {
-		t[c] = c != '"' && c != '\\'
-	}
-	return t
+// An escaping says which bytes a text may hold as they are, and how the others are written.
+type escaping struct {
+	plain [256]bool // ASCII only
+	json  bool      // else as \xHH
 }
 
-// appendEscaped appends s as the inside of a JSON string until dst is end bytes long, and says whether all of s fitted in. An escape is never cut in half.
+var (
+	// asJSON writes the inside of a JSON string (RFC 8259, section 7).
+	asJSON = newEscaping(true, `"\`)
+	// asQuoted writes the inside of a text in quotes whose readers know no escapes: no quote and no backslash is left.
+	asQuoted = newEscaping(false, `"\`)
+	// asWord is asQuoted for one of several words in such a text.
+	asWord = newEscaping(false, `"\ `)
+)
+
+// newEscaping returns the escaping that lets printable ASCII through, but for the characters in not.
+func newEscaping(json bool, not string) *escaping {
+	e := &escaping{json: json}
+	for c := ' '; c < 0x7F; c++ {
+		e.plain[c] = !strings.ContainsRune(not, c)
+	}
+	return e
+}
+
+// appendEscaped appends s, escaped, until dst is end bytes long, and says whether all of s fitted in. An escape is never cut in half.
 //
-// Invalid UTF-8 becomes \ufffd. Beyond what JSON asks for it escapes what could act on the terminal that a log is read in: DEL, C1 controls, line
+// As JSON invalid UTF-8 becomes \ufffd. Beyond what JSON asks for it escapes what could act on the terminal that a log is read in: DEL, C1 controls, line
 // separators and marks that turn the direction of text.
-func appendEscaped[T []byte | string](dst []byte, s T, end int) ([]byte, bool) {
-	if start := len(dst); len(s) <= end-start {
+func appendEscaped[T []byte | string](dst []byte, s T, end int, as *escaping) ([]byte, bool) {
+	if start := len(dst); as.json && len(s) <= end-start {
 		dst = append(dst, s...)
 		if isPlain(dst[start:]) {
 			return dst, true
 		}
 		dst = dst[:start]
 	}
-	return appendSlowly(dst, s, end)
+	return appendSlowly(dst, s, end, as)
 }
 
 // isPlain reports whether all bytes of s stand for themselves: eight at a time, since nearly all strings are so. BenchmarkAppendLine.
@@ -51,7 +66,7 @@ func isPlain(s []byte) bool {
 		}
 	}
 	for _, c := range s {
-		if !plain[c] {
+		if !asJSON.plain[c] {
 			return false
 		}
 	}
@@ -59,10 +74,10 @@ func isPlain(s []byte) bool {
 }
 
 // appendSlowly is appendEscaped for any s, byte by byte.
-func appendSlowly[T []byte | string](dst []byte, s T, end int) ([]byte, bool) {
+func appendSlowly[T []byte | string](dst []byte, s T, end int, as *escaping) ([]byte, bool) {
 	for len(s) > 0 {
 		n := 0
-		for n < len(s) && plain[s[n]] {
+		for n < len(s) && as.plain[s[n]] {
 			n++
 		}
 		if room := end - len(dst); n > room {
@@ -73,15 +88,37 @@ func appendSlowly[T []byte | string](dst []byte, s T, end int) ([]byte, bool) {
 		if len(s) == 0 {
 			break
 		}
-		const escapeBytesMax = 6
-		if end-len(dst) < escapeBytesMax {
+		r, size := firstRune(s)
+		if end-len(dst) < as.bytesMax(size) {
 			return dst, false
 		}
-		r, size := firstRune(s)
-		dst = appendRune(dst, r, size)
+		if as.json {
+			dst = appendRune(dst, r, size)
+		} else {
+			dst = appendHex(dst, s[:size], r)
+		}
 		s = s[size:]
 	}
 	return dst, true
+}
+
+// bytesMax is how many bytes the escape of a character of so many bytes may take.
+func (e *escaping) bytesMax(size int) int {
+	if e.json {
+		return 6
+	}
+	return 4 * size
+}
+
+// appendHex appends the character r, which is the bytes s: as it is, or each byte as \xHH.
+func appendHex[T []byte | string](dst []byte, s T, r rune) []byte {
+	if r >= 0xA0 && !isHidden(r) && (r != utf8.RuneError || len(s) > 1) {
+		return append(dst, s...)
+	}
+	for i := range len(s) {
+		dst = append(dst, '\\', 'x', hexDigits[s[i]>>4], hexDigits[s[i]&15])
+	}
+	return dst
 }
 
 // firstRune is utf8.DecodeRune for both types, of no more bytes than it needs.

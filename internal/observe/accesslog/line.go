@@ -19,29 +19,50 @@ const (
 	lineBytesMax = 3*targetBytesMax + 2*textBytesMax + 11*nameBytesLimit + 2<<10
 )
 
-// A stamp is the last time that was written by one loop, as text. Its date and seconds are good for all lines of that second.
+// A stamp is the last time that was written by one loop, as text: its date and seconds are good for all lines of that second.
 type stamp struct {
-	second int64 // Unix time
-	text   [len("2006-01-02T15:04:05")]byte
+	iso, ncsa stampText
 }
+
+// A stampText is a stamp in one layout.
+type stampText struct {
+	second int64 // Unix time
+	text   [len(ncsaLayout)]byte
+}
+
+const (
+	isoLayout  = "2006-01-02T15:04:05"
+	ncsaLayout = "02/Jan/2006:15:04:05"
+)
 
 // appendTime appends t by RFC 3339 in UTC, with milliseconds.
 func (s *stamp) appendTime(dst []byte, t time.Time) []byte {
-	if unix := t.Unix(); unix != s.second {
-		s.second = unix
-		t.UTC().AppendFormat(s.text[:0], "2006-01-02T15:04:05")
-	}
+	dst = append(dst, s.iso.of(t, isoLayout)[:len(isoLayout)]...)
 	ms := t.Nanosecond() / int(time.Millisecond)
-	dst = append(dst, s.text[:]...)
 	return append(dst, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
 }
 
-// appendLine appends the line of x with its line break. It needs no more of x than the codec of a refused request has. BenchmarkAppendLine.
-func appendLine(dst []byte, x *exchange.Exchange, hide nameSet, s *stamp) []byte {
+// appendDate appends t as the NCSA formats have it, in UTC.
+func (s *stamp) appendDate(dst []byte, t time.Time) []byte {
+	return append(append(dst, s.ncsa.of(t, ncsaLayout)[:]...), " +0000"...)
+}
+
+// of is the text of t.
+func (s *stampText) of(t time.Time, layout string) *[len(ncsaLayout)]byte {
+	if unix := t.Unix(); unix != s.second {
+		s.second = unix
+		t.UTC().AppendFormat(s.text[:0], layout)
+	}
+	return &s.text
+}
+
+// appendJSON appends the line of x with its line break. It needs no more of x than the codec of a refused request has. BenchmarkAppendJSON.
+func appendJSON(dst []byte, x *exchange.Exchange, st *style, s *stamp) []byte {
+	hide := st.hide
 	dst = append(dst, `{"time":"`...)
 	dst = s.appendTime(dst, x.Driver.Time())
 	dst = append(dst, '"')
-	dst = appendClient(dst, &x.Client)
+	dst = appendClient(dst, &x.Client, st)
 	dst = appendRequest(dst, &x.Request, hide)
 	dst = appendOutcome(dst, x)
 	dst = appendNotes(dst, x)
@@ -50,20 +71,24 @@ func appendLine(dst []byte, x *exchange.Exchange, hide nameSet, s *stamp) []byte
 	return append(dst, '}', '\n')
 }
 
-func appendClient(dst []byte, c *exchange.Client) []byte {
-	// Without zones: the zone of an address from a forwarding field is any text.
-	if addr := c.Addr; addr.IsValid() {
+func appendClient(dst []byte, c *exchange.Client, st *style) []byte {
+	if addr := clientAddr(c); addr.IsValid() {
 		dst = append(dst, `,"client":"`...)
-		dst = append(addr.WithZone("").AppendTo(dst), '"')
-	} else if addr := c.Peer.Addr(); addr.IsValid() {
-		dst = append(dst, `,"client":"`...)
-		dst = append(addr.WithZone("").AppendTo(dst), '"')
+		dst = append(st.appendAddr(dst, addr), '"')
 	}
 	if c.Peer.IsValid() {
 		dst = append(dst, `,"peer":"`...)
-		dst = append(netip.AddrPortFrom(c.Peer.Addr().WithZone(""), c.Peer.Port()).AppendTo(dst), '"')
+		dst = append(st.appendAddrPort(dst, c.Peer), '"')
 	}
 	return dst
+}
+
+// clientAddr is the client's address, the other end of the connection if nothing is known beyond it.
+func clientAddr(c *exchange.Client) netip.Addr {
+	if c.Addr.IsValid() {
+		return c.Addr
+	}
+	return c.Peer.Addr()
 }
 
 // appendRequest appends what the client asked for, as it asked: filters may have changed the other form.
@@ -74,11 +99,11 @@ func appendRequest(dst []byte, r *exchange.Request, hide nameSet) []byte {
 	path, query, hasQuery := splitTarget(r)
 	if len(path) > 0 {
 		dst = append(dst, `,"path":"`...)
-		dst = append(hide.appendURL(dst, path, false, targetBytesMax), '"')
+		dst = append(hide.appendURL(dst, path, false, targetBytesMax, asJSON), '"')
 	}
 	if hasQuery {
 		dst = append(dst, `,"query":"`...)
-		dst = append(hide.appendURL(dst, query, true, targetBytesMax), '"')
+		dst = append(hide.appendURL(dst, query, true, targetBytesMax, asJSON), '"')
 	}
 	return appendString(dst, `,"protocol":"`, r.Received.Version)
 }
@@ -96,7 +121,7 @@ func appendHost(dst []byte, r *exchange.Request) []byte {
 		return dst
 	}
 	dst = append(dst, `,"host":"`...)
-	return append(appendText(dst, host, textBytesMax), '"')
+	return append(appendText(dst, host, textBytesMax, asJSON), '"')
 }
 
 // splitTarget returns path and query of the request target (RFC 9112, section 3.2). The path of an absolute-form target is the whole URL before the query.
@@ -167,25 +192,43 @@ func appendError(dst []byte, err *exchange.Error) []byte {
 func appendReported(dst []byte, f *exchange.Fields, hide nameSet) []byte {
 	if v := f.Get(exchange.FieldXRequestID); len(v) > 0 {
 		dst = append(dst, `,"request_id":"`...)
-		dst = append(hide.appendURL(dst, v, false, nameBytesLimit), '"')
+		dst = append(hide.appendURL(dst, v, false, nameBytesLimit, asJSON), '"')
 	}
 	if v := f.Get(exchange.FieldUserAgent); len(v) > 0 {
 		dst = append(dst, `,"user_agent":"`...)
-		dst = append(appendAgent(dst, v, hide), '"')
+		dst = append(appendAgent(dst, v, hide, asJSON), '"')
 	}
 	if v := f.Get(exchange.FieldReferer); len(v) > 0 {
 		dst = append(dst, `,"referer":"`...)
-		dst = append(hide.appendURL(dst, v, false, targetBytesMax), '"')
+		dst = append(hide.appendURL(dst, v, false, targetBytesMax, asJSON), '"')
 	}
 	return dst
 }
 
 // appendAgent appends a user agent: free text, which nearly never holds a secret, and is too long to look for all kinds of them.
-func appendAgent(dst, v []byte, hide nameSet) []byte {
-	if bytes.IndexByte(v, '=') < 0 && bytes.IndexByte(v, '@') < 0 && !bytes.Contains(v, []byte("eyJ")) {
-		return appendText(dst, v, textBytesMax)
+func appendAgent(dst, v []byte, hide nameSet, as *escaping) []byte {
+	if bytes.IndexByte(v, '=') < 0 && bytes.IndexByte(v, '@') < 0 && !hasToken(v) {
+		return appendText(dst, v, textBytesMax, as)
 	}
-	return hide.appendURL(dst, v, false, textBytesMax)
+	return hide.appendURL(dst, v, false, textBytesMax, as)
+}
+
+// hasToken reports whether one of the words of text looks like a token, or could hold one that is a part of it.
+func hasToken(text []byte) bool {
+	if bytes.Contains(text, []byte("eyJ")) {
+		return true
+	}
+	for len(text) >= tokenBytesMin {
+		end := bytes.IndexByte(text, ' ')
+		if end < 0 {
+			end = len(text)
+		}
+		if isToken(text[:end]) {
+			return true
+		}
+		text = text[min(end+1, len(text)):]
+	}
+	return false
 }
 
 // appendString appends a member whose value is no secret, nothing if it is empty. key comes with all that stands before the value.
@@ -194,11 +237,11 @@ func appendString(dst []byte, key, value string) []byte {
 		return dst
 	}
 	dst = append(dst, key...)
-	return append(appendText(dst, value, nameBytesLimit), '"')
+	return append(appendText(dst, value, nameBytesLimit, asJSON), '"')
 }
 
-func appendText[T []byte | string](dst []byte, v T, bytesMax int) []byte {
-	dst, ok := appendEscaped(dst, v, len(dst)+bytesMax)
+func appendText[T []byte | string](dst []byte, v T, bytesMax int, as *escaping) []byte {
+	dst, ok := appendEscaped(dst, v, len(dst)+bytesMax, as)
 	if !ok {
 		dst = append(dst, cutMark...)
 	}

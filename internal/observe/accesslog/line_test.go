@@ -51,8 +51,11 @@ func newExchange() *exchange.Exchange {
 	return x
 }
 
+// inFull is the style of a log without settings.
+var inFull = newStyle(Settings{}, [32]byte{})
+
 func lineOf(x *exchange.Exchange) string {
-	return string(appendLine(nil, x, nil, &stamp{}))
+	return string(appendJSON(nil, x, inFull, &stamp{}))
 }
 
 // decoded returns the members of a line, and fails the test if it is not one line of JSON.
@@ -140,7 +143,7 @@ func TestEscapesWhatCouldEndAStringOrActOnATerminal(t *testing.T) {
 		"\uFFFD":                   "\uFFFD",
 		"é\xe2\x82":                `é\ufffd\ufffd`,
 	} {
-		if got, ok := appendEscaped(nil, in, 1000); string(got) != want || !ok {
+		if got, ok := appendEscaped(nil, in, 1000, asJSON); string(got) != want || !ok {
 			t.Errorf("%q is written as %s, want %s", in, got, want)
 		}
 	}
@@ -178,8 +181,8 @@ func TestFastEscapingAgreesWithTheSlowOne(t *testing.T) {
 			for at := range size {
 				in := bytes.Repeat([]byte("~"), size)
 				in[at] = byte(c)
-				got, ok := appendEscaped([]byte("<"), in, 1000)
-				want, wantOK := appendSlowly([]byte("<"), in, 1000)
+				got, ok := appendEscaped([]byte("<"), in, 1000, asJSON)
+				want, wantOK := appendSlowly([]byte("<"), in, 1000, asJSON)
 				if string(got) != string(want) || ok != wantOK {
 					t.Fatalf("%q: fast %q, slow %q", in, got, want)
 				}

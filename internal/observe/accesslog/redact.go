@@ -24,6 +24,7 @@ func fillAttend() (t [256]bool) {
 // values of sensitive names (query, path parameters, JSON in a query), user information (RFC 3986, section 3.2.1), values with the shape of a secret.
 type scan struct {
 	hide nameSet
+	as   *escaping
 	src  []byte
 	dst  []byte
 	end  int  // dst may be so long
@@ -37,12 +38,12 @@ type scan struct {
 	query   bool // past the first "?"
 }
 
-// appendURL appends src, a URL or a part of one, as the inside of a JSON string of at most about bytesMax bytes. query says that it begins behind the "?".
-func (set nameSet) appendURL(dst, src []byte, query bool, bytesMax int) []byte {
+// appendURL appends src, a URL or a part of one, in at most about bytesMax bytes. query says that it begins behind the "?".
+func (set nameSet) appendURL(dst, src []byte, query bool, bytesMax int, as *escaping) []byte {
 	if !query && isCalm(src) {
-		return appendText(dst, src, bytesMax)
+		return appendText(dst, src, bytesMax, as)
 	}
-	s := scan{hide: set, src: src, dst: dst, end: len(dst) + bytesMax, slash: -1, query: query}
+	s := scan{hide: set, as: as, src: src, dst: dst, end: len(dst) + bytesMax, slash: -1, query: query}
 	for i := 0; i < len(src) && !s.cut; {
 		c, width, depth := src[i], 1, 0
 		if !attend[c] {
@@ -210,7 +211,7 @@ func (s *scan) emit(i int) {
 		return
 	}
 	var ok bool
-	s.dst, ok = appendEscaped(s.dst, s.src[s.out:i], s.end)
+	s.dst, ok = appendEscaped(s.dst, s.src[s.out:i], s.end, s.as)
 	s.cut = !ok
 	s.out = i
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func hidden(s string, query bool) string {
-	return string(newNameSet([]string{"X-Our_Own"}).appendURL(nil, []byte(s), query, 4096))
+	return string(newNameSet([]string{"X-Our_Own"}).appendURL(nil, []byte(s), query, 4096, asJSON))
 }
 
 func TestHidesValuesOfSensitiveNames(t *testing.T) {

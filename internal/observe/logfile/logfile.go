@@ -3,17 +3,14 @@
 // Who logs fills a buffer with whole lines and hands it over; one goroutine writes. In between is a bounded queue: when the disk does not keep up, Hand
 // says no, and the caller drops its lines and counts them. Order is kept for each caller.
 //
-// The file is opened for appending with mode 0640 and can be opened again, for programs that rotate logs by renaming. "-" is standard output, and an empty
-// path is nowhere.
+// Where lines end is an Output, which a Place opens: Disk is a file on disk, which it can rotate by itself; Standard is an open stream. Others, such as a syslog
+// server, are in packages of their own.
 package logfile
 
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"syscall"
 	"time"
 
 	"sluice/internal/buf"
@@ -29,6 +26,8 @@ const (
 	collectEvery = time.Second
 	// closeWait is how long Close waits for a file that takes no bytes.
 	closeWait = 5 * time.Second
+	// calm is how long writes must have gone well before trouble is said to be over: a server that comes and goes is reported once.
+	calm = 10 * time.Second
 )
 
 var (
@@ -36,12 +35,31 @@ var (
 	errStalled = errors.New("the log takes no bytes: lines that waited are lost")
 )
 
+// A Place says where lines go. Places that are equal are the same one, so they must be comparable.
+type Place interface {
+	// Open opens it. trouble is told, by the goroutine that writes or one of its own, of what goes wrong without costing a line; it is never nil.
+	Open(trouble func(error)) (Output, error)
+}
+
+// An Output is where lines end. It is used by one goroutine at a time.
+type Output interface {
+	// Write takes whole lines. It returns how many bytes it took, and an error if those are not all.
+	io.Writer
+	// Reopen opens it again, which makes a new file if the old one was renamed. If that fails, what was open stays in use.
+	Reopen() error
+	io.Closer
+}
+
 // Hooks is what a File asks of its owner. Each is called by the File's goroutine and may be nil.
 type Hooks struct {
 	// Collect hands over what the owner still gathers. It calls drain after each buffer, so that the queue has room for the next one.
 	Collect func(drain func())
-	// Failed is told of each failed write, and how many lines were lost in it.
-	Failed func(err error, lines int)
+	// Lost is told of each failed write, and how many lines were lost in it.
+	Lost func(lines int)
+	// Failed is told of the first failed write of a series, and of trouble that cost no line: the queue goes on, nobody else has to know.
+	Failed func(err error)
+	// Recovered is told when writes have gone well for a while after a failed one, and how many lines were lost in between.
+	Recovered func(lost int)
 }
 
 // A File is a log file and the goroutine that writes it. Its methods may be called from any goroutine.
@@ -52,9 +70,12 @@ type File struct {
 	ask   chan request
 	done  chan struct{} // closed when the goroutine has ended
 
-	path string    // owned by the goroutine
-	out  io.Writer // owned by the goroutine
-	torn bool      // the file ends within a line; owned by the goroutine
+	out  Output // owned by the goroutine
+	torn bool   // the file ends within a line; owned by the goroutine
+
+	failing bool      // Failed was told and Recovered was not yet; owned by the goroutine
+	failed  time.Time // of the last failed write; owned by the goroutine
+	lost    int       // lines since failing began; owned by the goroutine
 }
 
 // A request is something that the goroutine does between two writes.
@@ -64,44 +85,46 @@ type request struct {
 	reply chan error
 }
 
-// Open opens the file at path and starts its goroutine, which Close ends.
-func Open(path string, hooks Hooks) (*File, error) {
-	out, err := open(path)
+// Open opens a place and starts the goroutine, which Close ends. A nil place is nowhere.
+func Open(at Place, hooks Hooks) (*File, error) {
+	out, err := open(at, hooks)
 	if err != nil {
 		return nil, err
 	}
-	return start(out, path, hooks), nil
+	return start(out, hooks), nil
 }
 
 // OpenWriter is Open for a writer that is there already, such as standard error. It is not closed.
-func OpenWriter(out io.Writer, hooks Hooks) *File { return start(keep{out}, "", hooks) }
+func OpenWriter(out io.Writer, hooks Hooks) *File { return start(keep{out}, hooks) }
 
-// keep hides that a writer can be closed.
+// keep is an Output that is neither opened nor closed here.
 type keep struct{ io.Writer }
 
-func start(out io.Writer, path string, hooks Hooks) *File {
+func (keep) Reopen() error { return nil }
+func (keep) Close() error  { return nil }
+
+func start(out Output, hooks Hooks) *File {
 	f := &File{
 		hooks: hooks,
 		full:  make(chan []byte, queueBuffers),
 		free:  make(chan []byte, queueBuffers),
 		ask:   make(chan request),
 		done:  make(chan struct{}),
-		path:  path,
 		out:   out,
 	}
 	go f.run()
 	return f
 }
 
-func open(path string) (io.Writer, error) {
-	switch path {
-	case "":
-		return io.Discard, nil
-	case "-":
-		return os.Stdout, nil
+func open(at Place, hooks Hooks) (Output, error) {
+	if at == nil {
+		return keep{io.Discard}, nil
 	}
-	// O_NONBLOCK: opening a named pipe that nobody reads is an error, and not a wait without end. Regular files do not care.
-	return os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY|syscall.O_NONBLOCK, 0o640)
+	return at.Open(func(err error) {
+		if hooks.Failed != nil {
+			hooks.Failed(err)
+		}
+	})
 }
 
 // Buffer returns an empty buffer of BufferBytes. It becomes the File's again by Hand.
@@ -129,21 +152,31 @@ func (f *File) Hand(b []byte) bool {
 // Flush writes all that was handed over or can be collected.
 func (f *File) Flush() error { return f.request(false, func() error { f.flush(); return nil }) }
 
-// Reopen opens the file at its path again, which makes a new one if the old one was renamed. If that fails, the old one stays in use.
+// Reopen opens the output again: Output.Reopen. Lines made before go to the old file.
 func (f *File) Reopen() error {
-	return f.request(false, func() error { return f.replace(f.path) })
+	return f.request(false, func() error { f.flush(); return f.out.Reopen() })
 }
 
-// Switch goes on in the file at path. If that can't be opened, the old one stays in use.
-func (f *File) Switch(path string) error {
-	return f.request(false, func() error { return f.replace(path) })
+// Switch goes on at another place; nil is nowhere. If that can't be opened, the old one stays in use. Lines made before go to the old one.
+func (f *File) Switch(at Place) error {
+	out, err := open(at, f.hooks)
+	if err != nil {
+		return err
+	}
+	return f.request(false, func() error {
+		f.flush()
+		err := f.out.Close()
+		f.out, f.torn = out, false
+		f.settle()
+		return err
+	})
 }
 
-// Close writes what is left, closes the file and ends the goroutine. It gives up after closeWait. What is handed over afterwards is never written.
+// Close writes what is left, closes the output and ends the goroutine. It gives up after closeWait. What is handed over afterwards is never written.
 func (f *File) Close() error {
 	return f.request(true, func() error {
 		f.flush()
-		return f.closeFile()
+		return f.out.Close()
 	})
 }
 
@@ -217,9 +250,7 @@ func (f *File) write(b []byte) {
 	if n > 0 {
 		f.torn = b[n-1] != '\n'
 	}
-	if err != nil && f.hooks.Failed != nil {
-		f.hooks.Failed(err, bytes.Count(b[n:], []byte{'\n'}))
-	}
+	f.note(err, b[n:])
 	if cap(b) != BufferBytes {
 		return // grown by a long line: keeping it would keep its size for ever
 	}
@@ -229,25 +260,30 @@ func (f *File) write(b []byte) {
 	}
 }
 
-func (f *File) replace(path string) error {
-	out, err := open(path)
-	if err != nil {
-		return err
+// note keeps book of a write that left rest. A series of failed ones is reported at its begin and its end.
+func (f *File) note(err error, rest []byte) {
+	if err == nil {
+		if f.failing && time.Since(f.failed) >= calm {
+			f.settle()
+		}
+		return
 	}
-	f.flush() // lines made before go to the old file
-	err = f.closeFile()
-	f.path, f.out, f.torn = path, out, false
-	return err
+	lines := bytes.Count(rest, []byte{'\n'})
+	f.failed = time.Now()
+	f.lost += lines
+	if f.hooks.Lost != nil {
+		f.hooks.Lost(lines)
+	}
+	if !f.failing && f.hooks.Failed != nil {
+		f.hooks.Failed(err)
+	}
+	f.failing = true
 }
 
-// closeFile closes the file if it is ours to close.
-func (f *File) closeFile() error {
-	file, ok := f.out.(*os.File)
-	if !ok || file == os.Stdout {
-		return nil
+// settle ends a series of failed writes.
+func (f *File) settle() {
+	if f.failing && f.hooks.Recovered != nil {
+		f.hooks.Recovered(f.lost)
 	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("close %s: %w", f.path, err)
-	}
-	return nil
+	f.failing, f.lost = false, 0
 }

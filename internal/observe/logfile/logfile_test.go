@@ -33,7 +33,7 @@ func read(t *testing.T, path string) string {
 func TestAppendsToAPrivateFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	for _, line := range []string{"one\n", "two\n"} {
-		f, err := Open(path, Hooks{})
+		f, err := Open(Disk{Path: path}, Hooks{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestAppendsToAPrivateFile(t *testing.T) {
 func TestReopenFollowsARename(t *testing.T) {
 	dir := t.TempDir()
 	path, rotated := filepath.Join(dir, "a.log"), filepath.Join(dir, "a.log.1")
-	f, err := Open(path, Hooks{})
+	f, err := Open(Disk{Path: path}, Hooks{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,11 +77,11 @@ func TestReopenFollowsARename(t *testing.T) {
 
 func TestKeepsTheOldFileIfTheNewOneCannotBeOpened(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.log")
-	f, err := Open(path, Hooks{})
+	f, err := Open(Disk{Path: path}, Hooks{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Switch(filepath.Join(path, "not-a-folder")); err == nil {
+	if err := f.Switch(Disk{Path: filepath.Join(path, "not-a-folder")}); err == nil {
 		t.Error("no error")
 	}
 	hand(t, f, "still here\n")
@@ -93,12 +93,12 @@ func TestKeepsTheOldFileIfTheNewOneCannotBeOpened(t *testing.T) {
 
 func TestSwitchGoesOnElsewhere(t *testing.T) {
 	dir := t.TempDir()
-	f, err := Open("", Hooks{})
+	f, err := Open(nil, Hooks{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	hand(t, f, "to nowhere\n")
-	if err := f.Switch(filepath.Join(dir, "b.log")); err != nil {
+	if err := f.Switch(Disk{Path: filepath.Join(dir, "b.log")}); err != nil {
 		t.Fatal(err)
 	}
 	hand(t, f, "here\n")
@@ -110,14 +110,14 @@ func TestSwitchGoesOnElsewhere(t *testing.T) {
 
 func TestRefusesWhatItCannotOpen(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Open(filepath.Join(dir, "none", "a.log"), Hooks{}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Open(Disk{Path: filepath.Join(dir, "none", "a.log")}, Hooks{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("folder that is not there: %v", err)
 	}
 	pipe := filepath.Join(dir, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Skip(err)
 	}
-	if _, err := Open(pipe, Hooks{}); !errors.Is(err, syscall.ENXIO) {
+	if _, err := Open(Disk{Path: pipe}, Hooks{}); !errors.Is(err, syscall.ENXIO) {
 		t.Errorf("a pipe that nobody reads: %v", err)
 	}
 }
@@ -128,7 +128,7 @@ func TestWritesWithinASecondWhatIsGathered(t *testing.T) {
 		var f *File
 		gathered := "gathered\n"
 		ready := make(chan struct{})
-		f = start(&out, "", Hooks{Collect: func(drain func()) {
+		f = start(keep{&out}, Hooks{Collect: func(drain func()) {
 			<-ready
 			if gathered != "" {
 				f.Hand(append(f.Buffer(), gathered...))
@@ -164,7 +164,7 @@ func (w *stuckWriter) Write(p []byte) (int, error) {
 func TestAStuckDiskFillsTheQueueAndNothingWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &stuckWriter{entered: make(chan struct{}, 1), release: make(chan struct{})}
-		f := start(w, "", Hooks{})
+		f := start(keep{w}, Hooks{})
 		hand(t, f, "first\n")
 		<-w.entered
 		for range queueBuffers {
@@ -209,7 +209,7 @@ func (w *fullDisk) Write(p []byte) (int, error) {
 func TestAFullDiskCostsLinesAndNoLineIsMixedUp(t *testing.T) {
 	w := &fullDisk{room: 6}
 	lost := 0
-	f := start(w, "", Hooks{Failed: func(_ error, lines int) { lost += lines }})
+	f := start(keep{w}, Hooks{Lost: func(lines int) { lost += lines }})
 	hand(t, f, "one\ntwo\nthree\n") // ends within "two"
 	f.Flush()
 	hand(t, f, "four\n")
@@ -226,7 +226,7 @@ func TestAFullDiskCostsLinesAndNoLineIsMixedUp(t *testing.T) {
 }
 
 func TestBuffersAreUsedAgain(t *testing.T) {
-	f, err := Open("", Hooks{})
+	f, err := Open(nil, Hooks{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,6 +112,7 @@ func (a *Address) DecodeConfig(d *Decoder, n *Node) {
 	if !d.OneLine(n) {
 		return
 	}
+	d.hideUser(n)
 	address, err := ParseAddress(n.Value)
 	if err != nil {
 		d.scalarError(n, "bad-address", err)

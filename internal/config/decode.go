@@ -153,6 +153,13 @@ func (d *Decoder) hide(n *Node) {
 	}
 }
 
+// hideUser makes a secret of a text that holds a user and maybe a password, as a URL may.
+func (d *Decoder) hideUser(n *Node) {
+	if strings.Contains(n.Value, "@") {
+		d.hide(n)
+	}
+}
+
 // setOff is what the word off does: a pointer to a struct becomes nil, another pointer points to zero, the rest becomes zero.
 func setOff(v reflect.Value) {
 	v.SetZero()

@@ -175,10 +175,10 @@ func (a *SyslogAddress) DecodeConfig(d *Decoder, n *Node) {
 		*a = SyslogAddress{"unixgram", path}
 		return
 	}
+	d.hideUser(n)
 	u, err := url.Parse(n.Value)
 	switch {
 	case err == nil && u.User != nil:
-		d.hide(n) // it may hold a password
 		d.Hintf(n, "bad-address", "leave out what stands before the @", "syslog has no users and passwords")
 	case err != nil || u.Scheme != "udp" && u.Scheme != "tcp" || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		d.Errorf(n, "bad-address", "%s wants %s", d.name(), want)

@@ -246,6 +246,7 @@ func (a *ACME) ValidateConfig(d *Decoder, n *Node) {
 	if a.Directory == "" {
 		return
 	}
+	d.hideUser(n.Get("directory"))
 	if u, err := url.Parse(a.Directory); err != nil || u.Scheme != "https" || u.Host == "" {
 		d.Errorf(n.Get("directory"), "bad-url", `"directory" is the https:// URL of an ACME directory`)
 	}

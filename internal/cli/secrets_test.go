@@ -144,20 +144,28 @@ log: { level: debug, access: { file: %s/%s.log, format: %s, addresses: hashed, h
 	p.ends(0)
 	outputs["standard output"], outputs["standard error"] = p.stdout.String(), strings.Join(p.seen, "\n")
 	for _, format := range []string{"json", "common", "combined"} {
-		text, err := os.ReadFile(filepath.Join(dir, format+".log"))
+		name := format + ".log"
+		text, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if outputs[format+".log"] = string(text); strings.Count(string(text), "\n") != len(plantingRequests()) {
-			t.Errorf("%s.log has %d lines, want one for each of %d requests", format, strings.Count(string(text), "\n"), len(plantingRequests()))
+		if outputs[name] = string(text); strings.Count(outputs[name], "\n") != len(plantingRequests()) {
+			t.Errorf("%s has %d lines, want one for each of %d requests", name, strings.Count(outputs[name], "\n"), len(plantingRequests()))
 		}
 	}
+	wantNoSecret(t, outputs)
+}
+
+// wantNoSecret checks what was written, by where it was written to.
+func wantNoSecret(t *testing.T, outputs map[string]string) {
+	t.Helper()
+	secrets := append([]string{"planted-", base64.StdEncoding.EncodeToString([]byte("user:planted"))[:12]}, shaped...)
 	for name, text := range outputs {
 		if len(text) == 0 && name != "standard output" {
 			t.Errorf("%s: nothing was written, which proves nothing", name)
 		}
 		for line := range strings.Lines(text) {
-			for _, secret := range append([]string{"planted-", base64.StdEncoding.EncodeToString([]byte("user:planted"))[:12]}, shaped...) {
+			for _, secret := range secrets {
 				if strings.Contains(line, secret) {
 					t.Errorf("%s: %q is in %s", name, secret, line)
 				}

@@ -56,7 +56,7 @@ func isPlain(s []byte) bool {
 		ones  = 0x0101010101010101
 		highs = 0x8080808080808080
 	)
-	for ; len(s) >= 8; s = s[8:] {
+	for len(s) >= 8 {
 		w := binary.LittleEndian.Uint64(s)
 		quote, backslash := w^ones*'"', w^ones*'\\'
 		// A byte's high bit is set in: w if it is not ASCII, w+1 if it is DEL, w-0x20 if it is a control, x-1 if x is 0. A borrow can set the bit
@@ -64,6 +64,10 @@ func isPlain(s []byte) bool {
 		if (w|(w+ones)|(w-ones*' ')&^w|(quote-ones)&^quote|(backslash-ones)&^backslash)&highs != 0 {
 			return false
 		}
+		if len(s) == 8 {
+			return true
+		}
+		s = s[min(8, len(s)-8):] // the last eight overlap with those before
 	}
 	for _, c := range s {
 		if !asJSON.plain[c] {

@@ -218,15 +218,22 @@ func hasToken(text []byte) bool {
 	if bytes.Contains(text, []byte("eyJ")) {
 		return true
 	}
-	for len(text) >= tokenBytesMin {
-		end := bytes.IndexByte(text, ' ')
-		if end < 0 {
-			end = len(text)
+	for i := 0; i+tokenBytesMin <= len(text); {
+		// Backwards, so that a space skips all shorter words before it.
+		space := tokenBytesMin - 1
+		for space >= 0 && text[i+space] != ' ' {
+			space--
 		}
-		if isToken(text[:end]) {
-			return true
+		if space < 0 {
+			if isToken(text[i:]) {
+				return true
+			}
+			space = bytes.IndexByte(text[i:], ' ')
+			if space < 0 {
+				return false
+			}
 		}
-		text = text[min(end+1, len(text)):]
+		i += space + 1
 	}
 	return false
 }

@@ -134,7 +134,7 @@ func (f *foldedName) hasSecretPart() bool {
 	name := f.name()
 	for i := 0; i+shortest <= len(name); i++ {
 		for _, part := range secretParts[name[i]] {
-			if len(name)-i >= len(part) && string(name[i:i+len(part)]) == part {
+			if len(name)-i >= len(part) && name[i+1] == part[1] && string(name[i:i+len(part)]) == part {
 				return true
 			}
 		}
@@ -187,7 +187,8 @@ func isToken(v []byte) bool {
 		return false
 	}
 	for _, prefix := range tokenPrefixes[v[0]] {
-		if string(v[:len(prefix)]) == prefix {
+		// The last byte of a prefix is the one that other words have least.
+		if last := len(prefix) - 1; v[last] == prefix[last] && string(v[:last]) == prefix[:last] {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -177,7 +178,7 @@ func wantNoSecret(t *testing.T, outputs map[string]string) {
 // askAdmin asks the admin server at a socket.
 func askAdmin(t *testing.T, socket, path string) string {
 	t.Helper()
-	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("unix", socket) }}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", socket) }}
 	defer transport.CloseIdleConnections()
 	r, err := (&http.Client{Transport: transport, Timeout: patience}).Get("http://sluice" + path)
 	if err != nil {

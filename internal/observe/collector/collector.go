@@ -131,11 +131,11 @@ func (s *sender) drop() {
 
 // send sends the lines of b and returns how many of its bytes are those that went out.
 func (s *sender) send(b []byte, at time.Time) (n int, err error) {
-	if err := s.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
-		return 0, err
-	}
 	if s.isStream() {
 		return s.sendStream(b, at)
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
 	}
 	for n < len(b) {
 		line, rest := cutLine(b[n:])
@@ -156,6 +156,9 @@ func (s *sender) sendStream(b []byte, at time.Time) (n int, err error) {
 		line, rest = cutLine(rest)
 		s.buf = s.frame(s.buf, line, at)
 		s.ends = append(s.ends, len(s.buf), len(b)-len(rest))
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+		return 0, err
 	}
 	written, err := s.conn.Write(s.buf)
 	for i := 0; i < len(s.ends) && s.ends[i] <= written; i += 2 {

@@ -33,7 +33,7 @@ func (p *Process) adminSources() admin.Sources {
 		},
 		Confirm: told("confirmed", p.confirm), Rollback: told("rolled back", p.rollback),
 		Figures: p.figures,
-		Follow:  func(int) (admin.Follower, error) { return nil, errors.New("the access log can't be followed yet") },
+		Follow:  func(queue int) (admin.Follower, error) { return p.access.Follow(queue) },
 		Log:     p.log.Logger,
 	}
 }

@@ -355,3 +355,24 @@ func TestChangesAreToldAsEvents(t *testing.T) {
 		}
 	}
 }
+
+func TestTheAccessLogCanBeFollowed(t *testing.T) {
+	o := newOrigin(t, "hello")
+	m := newManned(t, o.address)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	asked := false
+	err := m.client.Events(ctx, url.Values{"kind": {"access,status"}, "status": {"2xx"}, "path": {"/"}}, func(kind string, data []byte) error {
+		switch {
+		case kind == admin.KindAccess && strings.Contains(string(data), `"status":200`):
+			return os.ErrExist // enough
+		case kind == admin.KindStatus && !asked: // the reader listens
+			asked = true
+			m.ask(200, "hello")
+		}
+		return nil
+	})
+	if err != os.ErrExist {
+		t.Error(err)
+	}
+}

@@ -11,7 +11,7 @@ type Tracing struct {
 	// Endpoint is the collector's URL, for OTLP over HTTP: "http://127.0.0.1:4318". Without a path it is completed by /v1/traces.
 	Endpoint string `conf:"endpoint,required"`
 	// Headers are fields of the requests to the collector, for credentials. Their values are secrets: they are never shown again.
-	Headers map[string]string `conf:"headers"`
+	Headers map[string]string `conf:"headers,secret"`
 	// Timeout is the longest that one request to the collector may take.
 	Timeout Duration `conf:"timeout,min=100ms,max=1m"`
 	// Compression is how requests to the collector are compressed.
@@ -60,10 +60,6 @@ func (t *Tracing) ValidateConfig(d *Decoder, n *Node) {
 	if headers := n.Get("headers"); headers != nil {
 		for _, e := range headers.Entries {
 			checkTraceHeader(d, e)
-			if e.Value.Kind == Scalar { // also one that is written in the file itself
-				e.Value.Secret = true
-				d.keepSecret(e.Value.Value)
-			}
 		}
 	}
 }

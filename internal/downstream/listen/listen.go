@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"syscall"
 )
@@ -50,26 +49,18 @@ func (s *Socket) Addr() net.Addr { return s.ln.Addr() }
 // Listener gives the socket away to who accepts with goroutines.
 func (s *Socket) Listener() net.Listener { return s.ln }
 
-// Take gives the socket away as a descriptor of its own. The Socket is closed.
+// Take gives the socket away as a descriptor of its own. The Socket is closed, and its file, if it has one, stays.
 func (s *Socket) Take() (fd int, err error) {
 	defer s.Close()
-	filer, ok := s.ln.(interface{ File() (*os.File, error) })
-	if !ok {
-		return -1, fmt.Errorf("listen on %s: not a socket of the system", s.Address)
-	}
-	file, err := filer.File()
+	fd = -1
+	err = within(s.ln, func(own int) error { fd, err = duplicate(own); return err })
 	if err != nil {
-		return -1, err
+		return -1, fmt.Errorf("listen on %s: %w", s.Address, err)
 	}
-	defer file.Close()
 	if ul, ok := s.ln.(*net.UnixListener); ok {
 		ul.SetUnlinkOnClose(false)
 	}
-	fd, err = syscall.Dup(int(file.Fd()))
-	if err == nil {
-		syscall.CloseOnExec(fd)
-	}
-	return fd, err
+	return fd, nil
 }
 
 // Close closes the socket, unless it was given away.

@@ -377,8 +377,16 @@ func TestTheWatchdogNamesWhoBlocks(t *testing.T) {
 			loops[0].Post(func() { close(answered) })
 			<-answered // the other loop goes on
 			<-time.After(100 * time.Millisecond)
+			if loops[0].Stat().Stalled || !loops[1].Stat().Stalled {
+				t.Error("the wrong loop is said to stand still")
+			}
 			free.Store(true)
 			close(c)
+			for deadline := time.Now().Add(10 * time.Second); loops[1].Stat().Stalled; <-time.After(time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("nobody noticed that it turns again")
+				}
+			}
 			got := text.String()
 			if !strings.Contains(got, "loop."+name) || !strings.Contains(got, "loop=1") || strings.Count(got, ").root(") != 1 || strings.Contains(got, ").Run(") {
 				t.Error("logged: ", got)

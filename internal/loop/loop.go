@@ -44,6 +44,7 @@ type Loop struct {
 	working  atomic.Int64  // tasks that are not idle, as of the end of a turn
 	panics   atomic.Int64  // tasks that ended in a panic
 	stalls   atomic.Int64  // times that the watchdog found the loop standing still
+	stalled  atomic.Bool   // stood still when the watchdog last looked
 	turns    atomic.Uint64 // for the watchdog
 	parked   atomic.Bool   // in Poll, or about to be: senders of mail must wake it
 	draining atomic.Bool   // since Quiesce

@@ -59,8 +59,10 @@ func (w *Watchdog) look(l *Loop, seen *sight) {
 	turns := l.turns.Load()
 	if turns != seen.turns || turns == 0 || l.parked.Load() || l.ended() {
 		*seen = sight{turns: turns}
+		l.stalled.Store(false)
 		return
 	}
+	l.stalled.Store(true)
 	if !seen.told {
 		seen.told = true
 		l.stalls.Add(1)

@@ -54,9 +54,10 @@ const layers = `
 	observe/accesslog: observe/logfile observe/metric config exchange buf
 	health: snapshot upstream upstream/dial loop buf
 	admin: config snapshot observe/* health upstream
+	systemd:
 
 	# The parts put together.
-	app: config build snapshot serve forward observe observe/* health admin upstream upstream/* downstream/* exchange loop buf
+	app: config build snapshot serve forward observe observe/* health admin upstream upstream/* downstream/* systemd exchange loop buf
 	demo:
 	manual: build config
 	explain: build config snapshot serve route downstream/h1 observe/metric observe/trace upstream/resolve exchange loop

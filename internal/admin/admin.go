@@ -69,6 +69,9 @@ type Sources struct {
 	Figures  func() (next func() Figures)                                // next tells what came since it was called last; it is for one goroutine
 	Follow   func(queue int) (Follower, error)
 	Log      *slog.Logger
+
+	// Inherited returns the socket of that address ("unix:" and a path, or host:port) if it was handed over at the start, else nil. It may be nil itself.
+	Inherited func(address string) (net.Listener, error)
 }
 
 // A Server is the admin server: a service that app starts, tells of new settings and closes.
@@ -239,7 +242,7 @@ func (srv *Server) listen(at address) (*listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	socket, err := at.open()
+	socket, err := srv.open(at)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ import (
 const (
 	headTimeout    = 5 * time.Second
 	readTimeout    = 10 * time.Second
-	writeTimeout   = 30 * time.Second
+	writeTimeout   = 45 * time.Second // an upgrade takes up to 30 s
 	idleTimeout    = 60 * time.Second
 	closeTimeout   = 2 * time.Second // for requests that run when a listener is closed
 	headBytesMax   = 16 << 10
@@ -65,6 +65,7 @@ type Sources struct {
 	Confirm  func() Outcome
 	Rollback func() Outcome
 	Reload   func() Outcome
+	Upgrade  func() Outcome
 	Rotate   func(pool, endpoint string, r Rotation) ([]Endpoint, error) // the error is about the names
 	Figures  func() (next func() Figures)                                // next tells what came since it was called last; it is for one goroutine
 	Follow   func(queue int) (Follower, error)

@@ -97,6 +97,9 @@ func (c *Client) Status() (*Status, error) {
 // Reload has the process read its config again. The error says that it could not be asked; what came of it is in the answer.
 func (c *Client) Reload() (*Outcome, error) { return c.act("/v1/reload") }
 
+// Upgrade has the process start the program anew, which takes over.
+func (c *Client) Upgrade() (*Outcome, error) { return c.act("/v1/upgrade") }
+
 // Confirm ends a trial: its config stays.
 func (c *Client) Confirm() (*Outcome, error) { return c.act("/v1/config/confirm") }
 

@@ -35,6 +35,8 @@ func (srv *Server) configs() []resource {
 		{method: "POST", path: "/v1/config/confirm", do: srv.act(func() Outcome { return srv.sources.Confirm() }), summary: "Ends a trial: its config stays", answer: Outcome{}, statuses: []int{http.StatusConflict}},
 		{method: "POST", path: "/v1/config/rollback", do: srv.act(func() Outcome { return srv.sources.Rollback() }), summary: "Brings the config before the last change back", answer: Outcome{},
 			statuses: []int{http.StatusConflict}},
+		{method: "POST", path: "/v1/upgrade", do: srv.act(func() Outcome { return srv.sources.Upgrade() }), summary: "Starts the program anew, which takes over all sockets; this process ends when its exchanges are over", answer: Outcome{},
+			statuses: []int{http.StatusConflict}},
 		{method: "POST", path: "/v1/reload", do: srv.act(func() Outcome { return srv.sources.Reload() }), summary: "Reads the config file again", answer: Outcome{}, statuses: []int{http.StatusUnprocessableEntity}},
 	}
 }

@@ -25,7 +25,7 @@ func (p *Process) adminSources() admin.Sources {
 		}
 	}
 	return admin.Sources{
-		Status: p.status, Metrics: p.writeMetrics, Config: p.configInForce, Check: p.check, Diff: p.diff, Reload: p.reloadForAdmin, Rotate: p.rotate,
+		Status: p.status, Metrics: p.writeMetrics, Config: p.configInForce, Check: p.check, Diff: p.diff, Reload: p.reloadForAdmin, Upgrade: p.upgradeForAdmin, Rotate: p.rotate,
 		Apply: func(a admin.Application) admin.Outcome {
 			o := p.apply(a)
 			p.tell("applied", o)
@@ -34,7 +34,7 @@ func (p *Process) adminSources() admin.Sources {
 		Confirm: told("confirmed", p.confirm), Rollback: told("rolled back", p.rollback),
 		Figures: p.figures,
 		Follow:  func(queue int) (admin.Follower, error) { return p.access.Follow(queue) },
-		Log:     p.log.Logger,
+		Log:     p.log.Logger, Inherited: p.program.Inherited.listener,
 	}
 }
 
@@ -108,6 +108,17 @@ func (p *Process) reloadForAdmin() admin.Outcome {
 	defer p.mu.Unlock()
 	if err != nil {
 		return p.failedLocked(err)
+	}
+	return p.outcomeLocked(nil)
+}
+
+// upgradeForAdmin is an upgrade with its outcome as data.
+func (p *Process) upgradeForAdmin() admin.Outcome {
+	err := p.Upgrade()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		return p.refusedLocked(http.StatusConflict, err)
 	}
 	return p.outcomeLocked(nil)
 }

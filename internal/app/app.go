@@ -42,6 +42,8 @@ type Program struct {
 	Version string
 	// Driver says who runs the tasks.
 	Driver Driver
+	// Inherited is what the process was given at its start. Nil is nothing, and that it can't be upgraded while it runs.
+	Inherited *Inherited
 }
 
 // A ConfigError says that a config is not fit for use. The decoder has what is wrong with it.
@@ -101,8 +103,11 @@ type Process struct {
 	inForce  atomic.Pointer[inForce]   // nil before the first config
 	trialEnd atomic.Pointer[time.Time] // when the trial ends, nil if there is none
 
+	succession succession
+	pulse      pulse
+
 	mu    sync.Mutex // keeps Start, Stop and changes of the config apart
-	ended bool       // Stop has been called; guarded by mu
+	ended bool       // Stop has been called, or another process has taken over; guarded by mu
 	prev  *inForce   // what was in force before, nil if nothing was or it was gone back to; guarded by mu
 	trial *trial     // nil if the config in force is there to stay; guarded by mu
 }
@@ -115,16 +120,29 @@ type inForce struct {
 	sent  bool   // it came over the admin API and is in no file
 }
 
-// Start starts a process. The error is a *ConfigError, or says what could not be opened.
+// Start starts a process. The error is a *ConfigError, or says what could not be opened. A process whose place this one takes is told how it went.
 func Start(program Program) (*Process, error) {
+	p, err := start(program)
+	if err == nil {
+		p.serving()
+	}
+	program.Inherited.report(err)
+	return p, err
+}
+
+func start(program Program) (*Process, error) {
 	d, cfg, err := read(program.Load)
 	if err != nil {
 		return nil, err
 	}
 	p := &Process{program: program, started: time.Now(), after: realAfter}
+	p.succession.replaced, p.succession.limit = make(chan struct{}), readyLimit
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.openLocked(d, cfg); err != nil {
+		if p.admin != nil && program.Inherited.takesOver() {
+			p.admin.Disown() // the process before goes on, with its socket
+		}
 		p.closeLocked()
 		return nil, err
 	}
@@ -141,7 +159,7 @@ func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) 
 	p.set = metric.NewSet(drivers)
 	_ = p.output.use(logfile.Standard{Error: true})
 	p.log = errlog.New(&p.output, false, slog.LevelInfo, p.set)
-	if p.engine, err = NewEngine(Options{Driver: p.program.Driver, Loops: drivers, Log: p.log.Logger}); err != nil {
+	if p.engine, err = NewEngine(Options{Driver: p.program.Driver, Loops: drivers, Log: p.log.Logger, Inherited: p.program.Inherited.legacy()}); err != nil {
 		return err
 	}
 	p.output.trouble = func(err error) { p.log.Error("trouble with the file of this log", "error", err) }
@@ -203,15 +221,22 @@ func (p *Process) Addresses() []string { return p.engine.Addresses() }
 // Log is the process's own log.
 func (p *Process) Log() *slog.Logger { return p.log.Logger }
 
-// Stop ends the process: exchanges that run may go on until ctx is done.
+// Stop ends the process: exchanges that run may go on until ctx is done. If another process has taken over, so may connections between exchanges: there is no way to
+// close one of them without the risk that a request is on its way.
 func (p *Process) Stop(ctx context.Context) {
+	p.succession.stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
-	if cut := p.engine.Stop(ctx); cut > 0 {
+	grace := idleGrace
+	if deadline, ok := ctx.Deadline(); ok && p.succession.done() {
+		grace = max(time.Until(deadline)-idleGrace, 0)
+	}
+	if cut := p.engine.Stop(ctx, grace); cut > 0 {
 		p.log.Warn("connections were cut off", "connections", cut)
 	}
 	p.log.Info("stopped")
+	p.pulse.stop()
 	p.closeLocked()
 }
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -30,16 +29,24 @@ func inForceOf(d *config.Decoder, cfg *config.Config) *inForce {
 func (p *Process) Reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended {
-		return errEnding
+	if err := p.refusesLocked(); err != nil {
+		return err
 	}
 	p.reopenLogs()
 	_, err := p.changeLocked(p.program.Load, false)
 	return err
 }
 
-// errEnding refuses changes of a process that ends.
-var errEnding = errors.New("the process is about to end")
+// refusesLocked says why no config is taken now, nil if one is. The caller must hold p.mu.
+func (p *Process) refusesLocked() error {
+	switch {
+	case p.ended:
+		return errEnding
+	case p.succession.underWay():
+		return errUpgrading // the new process has the sockets and reads the config
+	}
+	return nil
+}
 
 // changeLocked reads a config and puts it in force; sent says that it is in no file. The decoder has what was wrong with it or likely so. The caller must hold p.mu.
 func (p *Process) changeLocked(load func(*config.Decoder) *config.Config, sent bool) (*config.Decoder, error) {

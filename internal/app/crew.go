@@ -2,6 +2,7 @@ package app
 
 import (
 	"log/slog"
+	"os"
 	"syscall"
 	"time"
 
@@ -23,10 +24,11 @@ type crew interface {
 	stats() []loop.Stat
 }
 
-// A claim is a listening socket that belongs to the crew. One of its functions is to be called, once.
+// A claim is a listening socket that belongs to the crew. One of accept and drop is to be called, once.
 type claim struct {
-	accept func(*loop.Accept) (stop func())
-	drop   func() // closes it
+	accept    func(*loop.Accept) (stop func())
+	drop      func()                   // closes it
+	duplicate func() (*os.File, error) // of the socket; not after stop or drop
 }
 
 // stallLimit is how long a turn of a loop may take before the watchdog complains.
@@ -64,8 +66,9 @@ func (c *loops) claim(s *listen.Socket) (claim, error) {
 		return claim{}, err
 	}
 	return claim{
-		accept: func(a *loop.Accept) func() { return c.group.Listen(fd, a) },
-		drop:   func() { _ = syscall.Close(fd) },
+		accept:    func(a *loop.Accept) func() { return c.group.Listen(fd, a) },
+		drop:      func() { _ = syscall.Close(fd) },
+		duplicate: func() (*os.File, error) { return listen.Duplicate(fd) },
 	}, nil
 }
 
@@ -110,7 +113,8 @@ func (c goroutines) claim(s *listen.Socket) (claim, error) {
 			c.driver.Listen(ln, a)
 			return func() { _ = ln.Close() }
 		},
-		drop: func() { _ = ln.Close() },
+		drop:      func() { _ = ln.Close() },
+		duplicate: func() (*os.File, error) { return listen.DuplicateOf(ln) },
 	}, nil
 }
 

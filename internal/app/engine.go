@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -37,11 +38,14 @@ type Options struct {
 	Driver Driver
 	Loops  int // how many loops; 0 is one for each processor that the process may use. Goroutines count as one
 	Log    *slog.Logger
+	// Inherited are sockets to listen on instead of new ones, for the addresses that they are of; nil is none.
+	Inherited *listen.Inheritance
 }
 
 // An Engine runs snapshots: drivers, listening sockets and codecs. Its methods may be called from any goroutine, but not from tasks.
 type Engine struct {
 	log        *slog.Logger
+	inherited  *listen.Inheritance
 	current    snapshot.Current
 	turnedAway atomic.Int64 // connections that get 503 at this moment
 	gate       listen.Gate
@@ -59,11 +63,12 @@ type socket struct {
 	address     net.Addr      // with the port that the kernel chose, if 0 was asked for
 	connections *atomic.Int64 // open ones that were accepted here
 	stop        func()        // no connection comes after it has returned
+	claim       claim
 }
 
 // NewEngine makes an engine that does nothing yet.
 func NewEngine(o Options) (*Engine, error) {
-	e := &Engine{log: o.Log, sockets: map[snapshot.Listener]socket{}}
+	e := &Engine{log: o.Log, inherited: o.Inherited, sockets: map[snapshot.Listener]socket{}}
 	if err := e.hire(o); err != nil {
 		return nil, err
 	}
@@ -124,7 +129,7 @@ func (e *Engine) Apply(next *snapshot.Snapshot) error {
 	e.current.Store(next)
 	for _, o := range opened {
 		connections := new(atomic.Int64)
-		e.sockets[o.listener] = socket{o.address, connections, o.claim.accept(e.accept(o.listener.Name, connections))}
+		e.sockets[o.listener] = socket{o.address, connections, o.claim.accept(e.accept(o.listener.Name, connections)), o.claim}
 		e.log.Info("listening", "address", o.address.String())
 	}
 	for l, s := range e.sockets {
@@ -158,7 +163,7 @@ func (e *Engine) openLocked(listeners []snapshot.Listener) (all []opened, err er
 		if _, open := e.sockets[l]; open {
 			continue
 		}
-		s, err := listen.Open(l.Address)
+		s, err := e.inherited.Open(l.Address)
 		if err != nil {
 			return all, e.explainLocked(err, l)
 		}
@@ -276,7 +281,31 @@ func (s socket) shown() admin.Listener {
 	return admin.Listener{Address: s.address.String(), Connections: s.connections.Load()}
 }
 
-// idleGrace is how long connections between exchanges are kept when the engine ends.
+// Sockets returns duplicates of the listening sockets with their addresses, for a process that takes over. The caller closes the files, also those that come with an
+// error.
+func (e *Engine) Sockets() (addresses []string, files []*os.File, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.sockets {
+		file, err := s.claim.duplicate()
+		if err != nil {
+			return addresses, files, err
+		}
+		address := s.address.String()
+		if s.address.Network() == "unix" {
+			address = "unix:" + address
+		}
+		addresses, files = append(addresses, address), append(files, file)
+	}
+	return addresses, files, nil
+}
+
+// Stalled reports whether a loop stands still.
+func (e *Engine) Stalled() bool {
+	return slices.ContainsFunc(e.crew.stats(), func(s loop.Stat) bool { return s.Stalled })
+}
+
+// idleGrace is how long connections between exchanges are kept when the engine ends, unless somebody else listens in its place.
 const idleGrace = time.Second
 
 // awaitEnd waits until all connections have ended or ctx is done.
@@ -297,9 +326,9 @@ func (e *Engine) Draining() bool { return e.draining.Load() }
 // drainLook is how often Stop looks whether all connections have ended.
 const drainLook = 20 * time.Millisecond
 
-// Stop ends the engine: no new connections, connections between exchanges are closed, exchanges go on until ctx is done; then everything is closed. It returns
-// how many connections were cut off.
-func (e *Engine) Stop(ctx context.Context) (cut int64) {
+// Stop ends the engine: no new connections, connections between exchanges are closed after grace, exchanges go on until ctx is done; then everything is closed. Until
+// grace is over, a connection gets an answer to one more request, which says "Connection: close". It returns how many connections were cut off.
+func (e *Engine) Stop(ctx context.Context, grace time.Duration) (cut int64) {
 	e.draining.Store(true)
 	e.mu.Lock()
 	for l, s := range e.sockets {
@@ -308,9 +337,9 @@ func (e *Engine) Stop(ctx context.Context) (cut int64) {
 	}
 	e.mu.Unlock()
 	e.crew.drain(false)
-	soon, cancel := context.WithTimeout(ctx, idleGrace)
+	quiet, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
-	e.awaitEnd(soon) // a client that is about to send its next request shall get an answer, with "Connection: close"
+	e.awaitEnd(quiet) // a request that is on its way would meet a connection that is closed
 	e.crew.drain(true)
 	e.awaitEnd(ctx)
 	cut = e.gate.Open()

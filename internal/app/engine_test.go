@@ -87,7 +87,7 @@ func newTestEngine(t *testing.T, d Driver) *Engine {
 	t.Cleanup(func() {
 		at, cancel := context.WithCancel(t.Context())
 		cancel()
-		e.Stop(at)
+		e.Stop(at, idleGrace)
 	})
 	return e
 }
@@ -203,7 +203,7 @@ func TestStopEndsIdleConnectionsAndLetsExchangesFinish(t *testing.T) {
 		busy.ask("/held")
 		<-o.arrived
 		cut := make(chan int64)
-		go func() { cut <- e.Stop(context.Background()) }()
+		go func() { cut <- e.Stop(context.Background(), idleGrace) }()
 		idle.wantEnd()
 		if !e.Draining() {
 			t.Error("not draining")
@@ -230,7 +230,7 @@ func TestStopCutsOffWhatTakesTooLong(t *testing.T) {
 		<-o.arrived
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if n := e.Stop(ctx); n != 1 {
+		if n := e.Stop(ctx, idleGrace); n != 1 {
 			t.Errorf("%d connections were cut off", n)
 		}
 	})
@@ -334,7 +334,7 @@ func TestManyLoopsShareTheWork(t *testing.T) {
 	if err := e.Start(built(t, e, siteTo("http://:80", newOrigin(t, "hello").address))); err != nil {
 		t.Fatal(err)
 	}
-	defer e.Stop(t.Context())
+	defer e.Stop(t.Context(), idleGrace)
 	var all []*client
 	for range 30 {
 		c := dialClient(t, e.Addresses()[0])

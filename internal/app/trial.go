@@ -59,9 +59,10 @@ func (p *Process) mayApplyLocked(a admin.Application) *admin.Outcome {
 		o := p.refusedLocked(status, errors.New(text))
 		return &o
 	}
+	if err := p.refusesLocked(); err != nil {
+		return refuse(http.StatusConflict, err.Error())
+	}
 	switch {
-	case p.ended:
-		return refuse(http.StatusConflict, errEnding.Error())
 	case a.IfMatch != "" && a.IfMatch != p.etagLocked():
 		return refuse(http.StatusPreconditionFailed, "another config has come into force meanwhile: look at it, and try again with its ETag")
 	case p.trial != nil:
@@ -156,10 +157,10 @@ func (p *Process) confirm() admin.Outcome {
 func (p *Process) rollback() admin.Outcome {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case p.ended:
-		return p.refusedLocked(http.StatusConflict, errEnding)
-	case p.prev == nil:
+	if err := p.refusesLocked(); err != nil {
+		return p.refusedLocked(http.StatusConflict, err)
+	}
+	if p.prev == nil {
 		return p.refusedLocked(http.StatusConflict, errors.New("there is no config to go back to: none was changed since the start or the last rollback"))
 	}
 	left, onTrial := p.inForce.Load(), p.trial != nil

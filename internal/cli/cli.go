@@ -65,7 +65,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newApply(), newConfig(), newConfirm(), newDiff(), newDrain(), newExplain(), newReload(),
-		newRollback(), newSchema(), newStatus(), newTail(), newTop(), newUndrain(), newVersion())
+		newRollback(), newSchema(), newStatus(), newTail(), newTop(), newUndrain(), newUpgrade(), newVersion())
 	return root
 }
 

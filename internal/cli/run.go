@@ -25,7 +25,8 @@ func newRun() *cobra.Command {
 		Long: `Run with a config file, until a signal ends it.
 
 SIGTERM or SIGINT (Ctrl-C): no new connections; exchanges that run may finish for as long as limits: drain_timeout says. A second one ends them at once.
-SIGHUP: the config is read again and log files are opened again. A config that can't be used changes nothing.`,
+SIGHUP: the config is read again and log files are opened again. A config that can't be used changes nothing.
+SIGUSR2: the program is started anew, from the file that is there now, and takes over without losing a connection.`,
 		Example: `  sluice run
   sluice run --config /etc/sluice/sluice.yaml`,
 		Args: noArguments,
@@ -78,6 +79,10 @@ func readConfig(file string) (*config.Decoder, *config.Config, error) {
 func run(program app.Program) error {
 	signals := app.Signals()
 	program.Version = version()
+	var err error
+	if program.Inherited, err = app.Inherit(); err != nil {
+		return err
+	}
 	p, err := app.Start(program)
 	if err != nil {
 		return err

@@ -63,6 +63,10 @@ sim: ## the engine and the whole proxy on a simulated network and clock, by many
 interop: peers ## real peers: nginx, HAProxy and Python as origins or in front, curl as client
 	go test -count 1 -tags interop ./test/interop/...
 
+.PHONY: churn
+churn: ## 100 reloads in a minute, then 20 binary upgrades, under load: nothing may be lost (three minutes)
+	go test -count 1 -v -tags interop -run UnderLoadLoseNothing ./test/interop -full
+
 .PHONY: soak
 soak: ## hours of mixed traffic, looking for leaks
 	go test -count 1 -v -tags soak -timeout 4h -run Soak ./test/...

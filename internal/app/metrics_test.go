@@ -175,7 +175,7 @@ func TestCountsQuietConnectionsByTheirEnd(t *testing.T) {
 		quiet := dialClient(t, fmt.Sprintf("127.0.0.1:%d", s.port))
 		quiet.ask("/")
 		quiet.want(200, "hello")
-		s.p.engine.Stop(t.Context())
+		s.p.engine.Stop(t.Context(), idleGrace)
 		if n := s.p.engine.h1.Ended(h1.EndDrain); n != 1 {
 			t.Errorf("%d connections have ended by the drain", n)
 		}

@@ -21,7 +21,8 @@ ends when its exchanges are over, or after limits: drain_timeout.
 
 If the new process can't serve, the old one goes on: exit status 1. The signal
 SIGUSR2 does the same and tells only the log.`,
-		Example: `  install sluice-1.2.0 /usr/local/bin/sluice && sluice upgrade`,
+		Example: `  sluice upgrade
+  install sluice-1.2.0 /usr/local/bin/sluice && sluice upgrade`,
 		Args:    noArguments,
 		RunE: at.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
 			o, err := client.Upgrade()

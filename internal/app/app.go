@@ -62,6 +62,11 @@ func (e *ConfigError) Error() string {
 // Read loads and builds a config without opening anything: the config test. The config and the snapshot are nil if there was nothing that could be decoded, and must
 // not be used if d.Failed. A fault of the program itself becomes a diagnostic: no config may end a process that runs.
 func Read(load func(d *config.Decoder) *config.Config) (d *config.Decoder, cfg *config.Config, snap *snapshot.Snapshot) {
+	return readInto(load, nil, build.Env{Loops: 1, ReadFile: config.Disk().ReadFile})
+}
+
+// readInto is Read for a snapshot that is to come into force after prev.
+func readInto(load func(d *config.Decoder) *config.Config, prev *snapshot.Snapshot, env build.Env) (d *config.Decoder, cfg *config.Config, snap *snapshot.Snapshot) {
 	d = &config.Decoder{Features: build.Features()}
 	defer d.Accept()
 	defer func() {
@@ -71,7 +76,7 @@ func Read(load func(d *config.Decoder) *config.Config) (d *config.Decoder, cfg *
 	}()
 	cfg = load(d)
 	if cfg != nil {
-		snap = build.Build(d, cfg, nil, build.Env{Loops: 1, ReadFile: config.Disk().ReadFile})
+		snap = build.Build(d, cfg, prev, env)
 	}
 	return d, cfg, snap
 }

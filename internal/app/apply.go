@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sluice/internal/admin"
-	"sluice/internal/build"
 	"sluice/internal/config"
 	"sluice/internal/snapshot"
 	"sluice/internal/upstream/resolve"
@@ -50,21 +49,17 @@ func (p *Process) refusesLocked() error {
 
 // changeLocked reads a config and puts it in force; sent says that it is in no file. The decoder has what was wrong with it or likely so. The caller must hold p.mu.
 func (p *Process) changeLocked(load func(*config.Decoder) *config.Config, sent bool) (*config.Decoder, error) {
-	d, cfg, err := read(load)
-	if err != nil {
-		return nil, err
+	d, cfg, snap := readInto(load, p.engine.Snapshot(), p.env)
+	if cfg == nil || d.Failed() {
+		return nil, &ConfigError{d}
 	}
 	next := inForceOf(d, cfg)
 	next.sent = sent
-	return d, p.enforceLocked(d, next)
+	return d, p.enforceLocked(d, next, snap)
 }
 
-// enforceLocked builds a config and puts it in force. The one before is kept for a rollback. The caller must hold p.mu.
-func (p *Process) enforceLocked(d *config.Decoder, next *inForce) error {
-	snap := build.Build(d, next.cfg, p.engine.Snapshot(), p.env)
-	if d.Failed() { // a file has changed since it was read
-		return &ConfigError{d}
-	}
+// enforceLocked puts a config in force. The one before is kept for a rollback. The caller must hold p.mu.
+func (p *Process) enforceLocked(d *config.Decoder, next *inForce, snap *snapshot.Snapshot) error {
 	prev := p.inForce.Load()
 	if next.cfg.Limits.Loops != prev.cfg.Limits.Loops {
 		p.log.Warn("limits: loops changes at the next start only")
@@ -213,7 +208,7 @@ func pools(cfg *config.Config) func(yield func(*config.Pool) bool) {
 func (p *Process) warn(d *config.Decoder) {
 	for _, diag := range d.Diagnostics {
 		if diag.Severity == config.Warning {
-			p.log.Warn("config", "at", place(diag.Pos), "warning", diag.Code, "text", diag.Text)
+			p.log.Warn("config", "at", place(diag.Pos), "warning", diag.Code, "text", diag.Text, "source", d.Source(diag), "suggestion", diag.Suggestion)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (p *Process) reload() error {
 	if errors.As(err, &bad) {
 		for _, diag := range bad.Decoder.Diagnostics {
 			if diag.Severity == config.Error {
-				p.log.Error("config", "at", place(diag.Pos), "error", diag.Code, "text", diag.Text)
+				p.log.Error("config", "at", place(diag.Pos), "error", diag.Code, "text", diag.Text, "source", bad.Decoder.Source(diag), "suggestion", diag.Suggestion)
 			}
 		}
 	}

@@ -199,7 +199,12 @@ func (p *Process) restoreLocked(left *inForce) string {
 // goBackLocked puts the config before the last change in force. The caller must hold p.mu.
 func (p *Process) goBackLocked() error {
 	back := *p.prev
-	if err := p.enforceLocked(&config.Decoder{Features: build.Features()}, &back); err != nil {
+	d := &config.Decoder{Features: build.Features()}
+	snap := build.Build(d, back.cfg, p.engine.Snapshot(), p.env)
+	if d.Failed() { // a file that it names has changed
+		return &ConfigError{d}
+	}
+	if err := p.enforceLocked(d, &back, snap); err != nil {
 		return err
 	}
 	p.prev = nil

@@ -38,7 +38,7 @@ type Env struct {
 
 // Build makes a snapshot of cfg. What is wrong is reported to d; if d.Failed, the result must not be used. prev may be nil.
 func Build(d *config.Decoder, cfg *config.Config, prev *snapshot.Snapshot, env Env) *snapshot.Snapshot {
-	b := &builder{d: d, cfg: cfg, env: env, dates: new(forward.Dates)}
+	b := &builder{d: d, cfg: cfg, env: env, dates: new(forward.Dates), filters: map[*config.Node][]filter.Filter{}, rules: map[rulesKey]*forward.Rules{}}
 	b.snap = &snapshot.Snapshot{Generation: 1, Dates: b.dates, H1: b.settings()}
 	if prev != nil {
 		b.snap.Generation = prev.Generation + 1
@@ -51,6 +51,8 @@ func Build(d *config.Decoder, cfg *config.Config, prev *snapshot.Snapshot, env E
 	b.snap.Refused = b.refused()
 	b.listeners()
 	b.routes()
+	b.defaults()
+	b.lint()
 	return b.snap
 }
 
@@ -62,6 +64,35 @@ type builder struct {
 	snap  *snapshot.Snapshot
 	dates *forward.Dates
 	built map[*config.Pool]*pool
+
+	// What many routes have in common is made once. Filters and rules never change, so they can be shared.
+	filters map[*config.Node][]filter.Filter // by the settings that they were made from
+	rules   map[rulesKey]*forward.Rules
+	last    lastChain
+}
+
+// lastChain is the chain that was built last.
+type lastChain struct {
+	site     string
+	features []config.Entry
+	tracing  config.SiteTracing
+	traced   bool
+	chain    *filter.Chain // nil at first
+}
+
+// chainOf is the chain of a scope before it is built.
+func chainOf(site string, scope *config.Scope) lastChain {
+	c := lastChain{site: site, features: scope.Features, traced: scope.Tracing != nil}
+	if c.traced {
+		c.tracing = *scope.Tracing
+	}
+	return c
+}
+
+// fits reports whether the chain is the one that next would have, too.
+func (l *lastChain) fits(next lastChain) bool {
+	return l.chain != nil && l.site == next.site && l.traced == next.traced && l.tracing == next.tracing &&
+		slices.EqualFunc(l.features, next.features, func(a, b config.Entry) bool { return a.Value == b.Value })
 }
 
 // settings are the limits of connections.
@@ -106,7 +137,7 @@ func (b *builder) listeners() {
 			continue // its fault has been reported
 		}
 		if site.Name.TLS() {
-			b.d.Hintf(site.Key, "not-built", "for plain HTTP write \"http://"+site.Name.Host+"\"", "TLS is not built yet: this site can't be served")
+			b.d.Hintf(site.Key, "not-built", fmt.Sprintf("for plain HTTP write %q", plainName(site.Name)), "TLS is not built yet: this site can't be served")
 			continue
 		}
 		name := listenerName(site.Name)
@@ -118,6 +149,15 @@ func (b *builder) listeners() {
 			b.snap.Listeners = append(b.snap.Listeners, snapshot.Listener{Name: name, Address: address})
 		}
 	}
+}
+
+// plainName is the name of a site that has TLS without it.
+func plainName(n config.SiteName) string {
+	name := "http://" + bracketed(n.Host)
+	if n.Port != 443 {
+		name += fmt.Sprintf(":%d", n.Port)
+	}
+	return name
 }
 
 // addresses are what to listen on for a port: all addresses, or those that the listeners section names.
@@ -169,6 +209,14 @@ func (b *builder) routes() {
 	b.report(problems, written)
 }
 
+// defaults looks for faults in the features of defaults that no site inherits.
+func (b *builder) defaults() {
+	if b.cfg.Defaults == nil || b.cfg.Defaults.Kind != config.Map {
+		return
+	}
+	features(b, &config.Scope{Features: b.cfg.Defaults.Entries})
+}
+
 // bracketed returns a host as authorities have it: IPv6 addresses in brackets.
 func bracketed(host string) string {
 	if strings.Contains(host, ":") {
@@ -185,13 +233,18 @@ func (b *builder) report(problems []route.Problem, written []*config.Site) {
 			b.d.Errorf(site.Key, "duplicate-site", "%v", p)
 			continue
 		}
-		text := p.String()
-		if p.Kind == route.Unreachable {
-			if by := firstPlace(site.Routes[p.By].Match); by != nil {
-				text = fmt.Sprintf("%q never matches: %q on line %d takes it first; move it up", p.Pattern, p.ByPattern, by.Pos.Line)
+		match := site.Routes[p.Rule].Match
+		text, hint := p.String(), ""
+		switch p.Kind {
+		case route.Unreachable:
+			text, hint = unreachable(named(&match[p.Match], p.Path), named(&site.Routes[p.By].Match[p.ByMatch], p.ByPath))
+		case route.OtherHost:
+			text = fmt.Sprintf("%q never matches: requests for it don't come to this site", p.Pattern)
+			if p.By >= 0 {
+				text += fmt.Sprintf(", but to %q", written[p.By].Key.Value)
 			}
 		}
-		b.d.Errorf(placeOf(p, site.Routes[p.Rule].Match), "unreachable", "%s", text)
+		b.d.Hintf(placeOf(p, match), "unreachable", hint, "%s", text)
 	}
 }
 
@@ -207,12 +260,15 @@ func routeName(i int, r *config.Route) string {
 // route builds what happens to the requests of one scope.
 func (b *builder) route(site, name string, scope *config.Scope) *route.Route {
 	r := &route.Route{Site: site, Name: name, Forward: route.NotFound()}
-	chain := features(b, scope)
+	if next := chainOf(site, scope); !b.last.fits(next) {
+		chain := b.chain(site, features(b, scope), scope)
+		b.last, b.last.chain = next, &chain
+	}
+	r.Chain = *b.last.chain
 	if scope.To != nil && scope.To.Pool != nil {
 		r.Forward = b.forwarder(scope)
 		r.Trace = scope.Forward.Trace
 	}
-	r.Chain = b.chain(site, chain, scope)
 	return r
 }
 

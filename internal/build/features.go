@@ -85,7 +85,11 @@ func newErrorPages(b *builder, e config.Entry) []filter.Filter {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(name.Pos.File), path)
 		}
-		return b.env.ReadFile(path)
+		content, err := b.env.ReadFile(path)
+		if err != nil {
+			return nil, config.FileError(path, err)
+		}
+		return content, nil
 	})
 	f, err := errorpages.New(c)
 	if err != nil {
@@ -115,7 +119,12 @@ func features(b *builder, scope *config.Scope) (o ordered) {
 		if !on {
 			continue
 		}
-		for _, f := range k.new(b, e) {
+		filters, ok := b.filters[e.Value]
+		if !ok {
+			filters = k.new(b, e)
+			b.filters[e.Value] = filters
+		}
+		for _, f := range filters {
 			if f != nil {
 				o.requests = append(o.requests, f)
 				made[k.key] = append(made[k.key], f)

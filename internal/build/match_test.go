@@ -61,7 +61,7 @@ func TestFaultyPatternsAreReportedAtTheirPlaces(t *testing.T) {
 - path_regexp: ` + strings.Repeat("a", 1001) + `
 `)
 	want := []string{"2:3 ", "3:21 ", "4:14 ", "5:11 ", "6:16 "}
-	if !slices.EqualFunc(wrong, want, strings.HasPrefix) || len(matches) != 4 {
+	if !slices.EqualFunc(wrong, want, strings.HasPrefix) || matches != nil {
 		t.Errorf("%q", wrong)
 	}
 }

@@ -160,10 +160,27 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 		meter = b.env.Metrics.Pool(c.Name)
 	}
 	return &forward.Forwarder{
-		Pool: p.Pool, Meter: meter, Rules: forward.NewRules(set), Trust: b.snap.Trust, Content: content, Upgrades: scope.Forward.Upgrade,
+		Pool: p.Pool, Meter: meter, Rules: b.rulesOf(c, set), Trust: b.snap.Trust, Content: content, Upgrades: scope.Forward.Upgrade,
 		Timeouts:        client.Timeouts{Connect: time.Duration(t.Connect), Response: time.Duration(t.Response), Idle: time.Duration(t.Idle)},
 		ExchangeTimeout: time.Duration(scope.Limits.ExchangeTimeout), EarlyHints: scope.Forward.EarlyHints,
 	}
+}
+
+// rulesKey is what the rules of routes differ in.
+type rulesKey struct {
+	pool            *config.Pool
+	mapBack         bool
+	hide            string
+	stripped, added string
+}
+
+// rulesOf returns the rules for messages to and from a pool, the same for all routes with the same settings.
+func (b *builder) rulesOf(c *config.Pool, set forward.Settings) *forward.Rules {
+	key := rulesKey{c, set.MapBack, strings.Join(set.Hide, ","), set.PathStripped, set.PathAdded}
+	if b.rules[key] == nil {
+		b.rules[key] = forward.NewRules(set)
+	}
+	return b.rules[key]
 }
 
 // rewritten returns the prefixes that the route's rewrite takes off a path and puts before it, for the way back of Location and cookies. Where it depends on the

@@ -52,7 +52,7 @@ for changes that could lock you out.
 
 A config that can't be used changes nothing: exit status 2.`,
 		Example: `  sluice apply new.yaml
-  sluice apply new.yaml --for 60s && curl -fsS https://shop.example.com/ && sluice confirm
+  sluice apply new.yaml --for 60s && curl -fsS localhost && sluice confirm
   sluice apply --unsaved - < experiment.yaml`,
 		Args: oneFile("sluice apply new.yaml"),
 		RunE: at.ask(func(c *cobra.Command, args []string, client *admin.Client) error {

@@ -64,8 +64,14 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newApply(), newConfig(), newConfirm(), newDiff(), newDrain(), newExplain(), newReload(),
+	root.AddCommand(newRun(), newServe(), newDemo(), newCheck(), newApply(), newConfig(), newConfirm(), newDiff(), newDrain(), newExplain(), newFmt(), newMan(), newReload(),
 		newRollback(), newSchema(), newStatus(), newTail(), newTop(), newUndrain(), newUpgrade(), newVersion())
+	narrow(root)
+	for _, c := range root.Commands() {
+		if c.ValidArgsFunction == nil {
+			c.ValidArgsFunction = cobra.NoFileCompletions
+		}
+	}
 	return root
 }
 

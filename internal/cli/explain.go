@@ -31,8 +31,15 @@ what a server would be sent, or what Sluice answers by itself. No server is aske
 
 The port of the URL is the one that the request comes to; http:// without one is port 80.`,
 		Example: `  sluice explain GET http://shop.example.com/static/logo.svg
-  sluice explain POST http://shop.example.com/admin --client 10.0.0.7 -H 'X-Role: admin' --config sluice.yaml`,
+  sluice explain POST http://shop.example.com/admin \
+    --client 10.0.0.7 -H 'X-Role: admin' --config sluice.yaml`,
 		Args: cobra.ArbitraryArgs,
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: does(func(c *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usageError("name a method and a URL: sluice explain GET http://shop.example.com/")

@@ -25,6 +25,7 @@ func newRun() *cobra.Command {
 		Long: `Run with a config file, until a signal ends it.
 
 SIGTERM or SIGINT (Ctrl-C): no new connections; exchanges that run may finish for as long as limits: drain_timeout says. A second one ends them at once.
+
 SIGHUP: the config is read again and log files are opened again. A config that can't be used changes nothing.
 SIGUSR2: the program is started anew, from the file that is there now, and takes over without losing a connection.`,
 		Example: `  sluice run
@@ -52,6 +53,7 @@ SIGUSR2: the program is started anew, from the file that is there now, and takes
 // configFlag adds the flag that names the config.
 func configFlag(c *cobra.Command, file *string) {
 	c.Flags().StringVarP(file, "config", "c", "", "config `file` (default "+strings.Join(defaultFiles(), ", then ")+")")
+	_ = c.MarkFlagFilename("config", configSuffixes()...)
 }
 
 // orDefault returns the file that a flag names, or the first default one that is there.

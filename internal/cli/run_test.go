@@ -178,7 +178,9 @@ func TestReloadChangesWhatHasChanged(t *testing.T) {
 	rewrite(t, name, badConfig)
 	p.signal(syscall.SIGHUP)
 	p.await("the new config is refused; the old one stays in force")
-	p.await(":3:5 error=unknown-key")
+	if line := p.await(":3:5 error=unknown-key"); !strings.Contains(line, `source=">>too<<: 127.0.0.1:1" suggestion="did you mean`) {
+		t.Error(line)
+	}
 	fmt.Fprint(kept, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n")
 	wantResponse(t, reader, "first")
 

@@ -31,7 +31,7 @@ written, or not of all exchanges. All filters that are given must hold. What is
 too fast for this end is left out, and its number is said; nothing waits for it.`,
 		Example: `  sluice tail
   sluice tail --status 5xx,404 --path '/api/*'
-  sluice tail --site http://shop.example.com --client 10.0.0.0/8 --json | jq .duration_ms`,
+  sluice tail --client 10.0.0.0/8 --json | jq .duration_ms`,
 		Args: noArguments,
 		RunE: at.ask(func(c *cobra.Command, _ []string, asked *admin.Client) error {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -13,7 +13,7 @@ func newUpgrade() *cobra.Command {
 	var at asking
 	c := &cobra.Command{
 		Use:   "upgrade",
-		Short: "Replace a running process by a new one, without losing a connection",
+		Short: "Replace a running process without losing a connection",
 		Long: `Replace a running process by a new one: the program is started anew, from the
 file that is there now, with all listening sockets of the old process, and reads
 the config. Only when it serves, the old process takes no more connections and
@@ -23,7 +23,7 @@ If the new process can't serve, the old one goes on: exit status 1. The signal
 SIGUSR2 does the same and tells only the log.`,
 		Example: `  sluice upgrade
   install sluice-1.2.0 /usr/local/bin/sluice && sluice upgrade`,
-		Args:    noArguments,
+		Args: noArguments,
 		RunE: at.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
 			o, err := client.Upgrade()
 			switch {

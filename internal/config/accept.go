@@ -9,7 +9,10 @@ import (
 )
 
 // warnings lists the codes that are warnings and not errors.
-var warnings = []string{"accepts-nothing", "empty", "grpc-port", "no-collector", "no-file", "trusts-everyone", "unused-pool"}
+var warnings = []string{
+	"accepts-nothing", "empty", "grpc-port", "method-case", "no-collector", "no-file", "no-site", "open-path", "plain-secret", "same-path", "self-redirect", "trusts-everyone",
+	"unanchored-regexp", "unused-listener", "unused-pool", "useless-timeout",
+}
 
 // acceptance finds a comment that accepts warnings.
 var acceptance = regexp.MustCompile(`#\s*accept:\s*([a-z][a-z-]*(?:\s*,\s*[a-z][a-z-]*)*)`)
@@ -55,11 +58,18 @@ func (d *Decoder) Accept() {
 
 // acceptances returns what the comments of a file accept.
 func acceptances(file, text string) (all []*accepted) {
+	if !strings.Contains(text, "accept:") {
+		return nil
+	}
 	var above []*accepted // alone in their lines, waiting for the next one
 	for i, line := range strings.Split(text, "\n") {
 		alone := strings.HasPrefix(strings.TrimSpace(line), "#")
 		var here []*accepted
-		if at := acceptance.FindStringSubmatchIndex(line); at != nil {
+		var at []int
+		if strings.Contains(line, "accept:") {
+			at = acceptance.FindStringSubmatchIndex(line)
+		}
+		if at != nil {
 			start := at[2]
 			for _, part := range strings.SplitAfter(line[at[2]:at[3]], ",") {
 				name := strings.Trim(part, " \t,")

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"sluice/internal/config"
@@ -54,7 +55,9 @@ func TestAllWarningsHaveANameToAccept(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range find.FindAllSubmatch(text, -1) {
-			reported[string(m[1])+string(m[2])+string(m[3])] = true
+			if !strings.HasSuffix(name, "_test.go") {
+				reported[string(m[1])+string(m[2])+string(m[3])] = true
+			}
 		}
 	}
 	for code := range reported {
@@ -68,7 +71,7 @@ func TestAllWarningsHaveANameToAccept(t *testing.T) {
 			t.Errorf("%s: %s", code, d.Diagnostics[0].Text)
 		}
 	}
-	if len(reported) != 7 {
+	if len(reported) != 16 {
 		t.Errorf("%v", reported)
 	}
 }

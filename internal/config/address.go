@@ -22,6 +22,9 @@ func ParseAddress(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		return unixAddress(path)
 	}
+	if err := notAnAddress(s); err != nil {
+		return Address{}, err
+	}
 	scheme, rest, found := strings.Cut(s, "://")
 	if !found {
 		scheme, rest = "http", s
@@ -33,19 +36,40 @@ func ParseAddress(s string) (Address, error) {
 	case scheme == "https":
 		byDefault = 443
 	case scheme != "http" && scheme != "h2c":
-		return Address{}, nameFault(fmt.Sprintf("scheme %q is not known; an origin is http://, https://, h2c:// or unix:", scheme), "")
+		return Address{}, nameFault(fmt.Sprintf("scheme %q is not known; an origin is http://, https://, h2c:// or unix:", scheme), nearScheme(scheme, rest))
 	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		if found && rest[i:] == "/" {
 			return Address{}, nameFault("an address ends with its port", s[:len(s)-1])
 		}
-		return Address{}, nameFault("an address has no path; a rewrite changes the path of requests", "")
+		return Address{}, nameFault("an address has no path; a rewrite changes the path of requests", s[:len(s)-len(rest)+i])
 	}
 	if strings.Contains(rest, "@") {
 		return Address{}, nameFault("an address holds no user or password", "")
 	}
 	a, err := tcpAddress(scheme, rest, byDefault)
 	return a, withScheme(err, s[:len(s)-len(rest)])
+}
+
+// notAnAddress finds what is written instead of an address: a port, a path, a variable of shells, several addresses.
+func notAnAddress(s string) error {
+	digits, rest := cutDigits(strings.TrimPrefix(s, ":"))
+	switch {
+	case s == "":
+		return nameFault("it is empty", "")
+	case digits != "" && rest == "":
+		return nameFault("a port alone is no address", "127.0.0.1:"+digits)
+	case s[0] == '/':
+		return nameFault("a Unix socket is written as unix:/run/app.sock", "unix:"+s)
+	case s[0] == '$' && isVariable(strings.SplitN(s[1:], ":", 2)[0]):
+		name, port, _ := strings.Cut(s[1:], ":")
+		return nameFault("a variable stands in braces", strings.TrimSuffix("${"+name+"}:"+port, ":"))
+	case strings.ContainsAny(s, ",;") || len(strings.Fields(s)) > 1 && strings.Count(s, ":") > 1:
+		return nameFault("several addresses are written as a list: [10.0.0.1:80, 10.0.0.2:80]", "")
+	case strings.Contains(s, " ") && !strings.Contains(s, "{"):
+		return nameFault("an address has no spaces", strings.Join(strings.Fields(s), ""))
+	}
+	return nil
 }
 
 func tcpAddress(scheme, rest string, byDefault uint16) (Address, error) {
@@ -105,7 +129,7 @@ func (*Address) ConfigForms() []any {
 
 // DecodeConfig implements NodeDecoder.
 func (a *Address) DecodeConfig(d *Decoder, n *Node) {
-	if n.Kind != Scalar {
+	if n.Kind != Scalar || n.IsOff() {
 		d.wrong(n, "wrong-type", "an address such as 10.0.0.1:80 or unix:/run/app.sock", "")
 		return
 	}

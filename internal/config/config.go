@@ -41,6 +41,9 @@ type Node struct {
 	Written string // the text of a Scalar that ${…} is in, as it is in the file
 	Items   []*Node
 	Entries []Entry
+
+	flow bool // a List or Map in brackets
+	gap  bool // a Map of which a part could not be read
 }
 
 // An Entry is one key of a Map with its value, in written order.

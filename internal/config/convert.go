@@ -36,6 +36,7 @@ func (r *reader) convert(y *yaml.Node, depth int) (*Node, extent) {
 	if y.Anchor != "" {
 		r.anchors[y] = anchored{}
 	}
+	n.flow = y.Style&yaml.FlowStyle != 0
 	size := extent{nodes: 1, depth: 1}
 	switch y.Kind {
 	case yaml.MappingNode:
@@ -48,7 +49,7 @@ func (r *reader) convert(y *yaml.Node, depth int) (*Node, extent) {
 			n.Items = append(n.Items, child)
 		}
 	case yaml.ScalarNode:
-		r.scalar(y, n)
+		r.scalar(y, n, depth)
 	}
 	if y.Anchor != "" {
 		r.anchors[y] = anchored{n, size}
@@ -73,13 +74,20 @@ func (r *reader) alias(y *yaml.Node, n *Node, depth int) (*Node, extent) {
 	return n, extent{1, 1}
 }
 
-// scalar fills n from a scalar.
-func (r *reader) scalar(y *yaml.Node, n *Node) {
+// scalar fills n from a scalar at the given depth.
+func (r *reader) scalar(y *yaml.Node, n *Node, depth int) {
 	if isNull(y) {
 		return
 	}
 	n.Kind, n.Value, n.Quoted = Scalar, y.Value, y.Style&quotedStyle != 0
-	if !n.Quoted && !strings.HasPrefix(r.valueAt(n.Pos), n.Value) {
+	if strings.ContainsRune(n.Value, garbled) && r.garbled {
+		r.d.spoil(n) // what is wrong with its bytes has been said
+	}
+	switch rest := r.valueAt(n.Pos); {
+	case n.Quoted || depth == 0 || strings.HasPrefix(rest, n.Value):
+	case strings.HasPrefix(rest, "-"):
+		r.d.Hintf(n, "syntax", fmt.Sprintf("write %q", "- "+strings.TrimLeft(rest, "-")), "a space belongs after the hyphen")
+	default:
 		r.d.Hintf(n, "multi-line", "put it on one line, or in quotes", "this value goes on in the next line")
 	}
 	r.expand(n)
@@ -95,6 +103,7 @@ func (r *reader) mapping(y *yaml.Node, n *Node, depth int, size *extent) {
 		value, e := r.convert(y.Content[i+1], depth+1)
 		size.add(e)
 		if !ok {
+			n.gap = true
 			continue
 		}
 		if first := keys[key.Value]; first != nil {
@@ -120,6 +129,9 @@ func (r *reader) duplicate(key, first *Node) {
 func (r *reader) key(y *yaml.Node) (*Node, bool) {
 	alias := y.Kind == yaml.AliasNode
 	n := &Node{Kind: Scalar, Pos: Pos{r.file, y.Line, y.Column}, Value: y.Value, Quoted: y.Style&quotedStyle != 0, Width: r.width(y)}
+	if r.garbled && strings.ContainsRune(y.Value, garbled) {
+		return n, false
+	}
 	switch {
 	case alias || y.Kind != yaml.ScalarNode:
 		r.d.Errorf(n, "bad-key", "a key is a plain word, not a list, a map or an alias")

@@ -18,10 +18,17 @@ type Decoder struct {
 
 	secrets []mask // what ${…} has filled in, the longest first
 	errors  int    // among the diagnostics, those dropped included
+	faulty  map[*Node]struct{}
+	pools   []string // names of the pools, sorted; known while sites are decoded
 	partial bool
 	seen    map[Diagnostic]struct{}
 	shapes  map[reflect.Type]*shape
 	path    []*Node // keys from the root to what is being decoded
+}
+
+// A Hinter knows what was likely meant by a key that its struct does not have. "" is nothing that it knows.
+type Hinter interface {
+	ConfigHint(key string) string
 }
 
 // A Defaulter fills its defaults in. The Decoder calls it for values that it makes itself: items of lists and maps, and behind nil pointers. What a caller
@@ -60,10 +67,14 @@ func (d *Decoder) DecodeEntry(e Entry, into any) {
 // Make decodes an entry into a new T that has its defaults. It is how build decodes a feature's Config.
 func Make[T any](d *Decoder, e Entry) T {
 	var into T
-	fillDefaults(reflect.ValueOf(&into).Elem())
-	d.DecodeEntry(e, &into)
+	v := reflect.ValueOf(&into).Elem()
+	fillDefaults(v)
+	d.under(e.Key, func() { d.value(e.Value, v, &field{off: true}) })
 	return into
 }
+
+// Under runs fn, in which messages name the key. It is for a NodeDecoder.
+func (d *Decoder) Under(key *Node, fn func()) { d.under(key, fn) }
 
 // under runs fn with key on the path.
 func (d *Decoder) under(key *Node, fn func()) {
@@ -102,8 +113,12 @@ func (d *Decoder) Wrong(n *Node, want string) {
 }
 
 func (d *Decoder) wrong(n *Node, code, want, suggestion string) {
-	if n.Kind == Null {
+	switch {
+	case n.Kind == Null:
 		d.Hintf(n, "no-value", "give it one, or remove the key", "%s has no value; it wants %s", d.name(), want)
+		return
+	case n.IsOff():
+		d.Hintf(n, code, "", "%s can't be off; it wants %s", d.name(), want)
 		return
 	}
 	d.Hintf(n, code, suggestion, "%s wants %s, not %s", d.name(), want, describe(n))
@@ -117,6 +132,14 @@ func (d *Decoder) value(n *Node, v reflect.Value, f *field) {
 	}
 	if f.secret {
 		d.hide(n)
+	}
+	if f.off && meansOff(n) && !takesText(v) {
+		text := "not " + describe(n)
+		if n.Quoted {
+			text = "without quotes"
+		}
+		d.Hintf(n, "wrong-type", `did you mean off?`, "%s is switched off with the word off, %s", d.name(), text)
+		return
 	}
 	if decoder, ok := v.Addr().Interface().(NodeDecoder); ok {
 		decoder.DecodeConfig(d, n)
@@ -158,6 +181,28 @@ func (d *Decoder) hideUser(n *Node) {
 	if strings.Contains(n.Value, "@") {
 		d.hide(n)
 	}
+}
+
+// meansOff reports whether n is a word that other programs have for off.
+func meansOff(n *Node) bool {
+	if n.Kind != Scalar || n.Secret {
+		return false
+	}
+	switch strings.ToLower(n.Value) {
+	case "off", "no", "none", "false", "never", "disabled", "disable", "unlimited", "infinite":
+		return true
+	}
+	return false
+}
+
+// takesText reports whether v is a text, a list of texts, or a type with forms of its own, for which any word may be meant.
+func takesText(v reflect.Value) bool {
+	for v.Kind() == reflect.Slice || v.Kind() == reflect.Pointer {
+		v = reflect.New(v.Type().Elem()).Elem()
+	}
+	_, words := v.Addr().Interface().(Words)
+	_, own := v.Addr().Interface().(NodeDecoder)
+	return own || v.Kind() == reflect.String && !words
 }
 
 // setOff is what the word off does: a pointer to a struct becomes nil, another pointer points to zero, the rest becomes zero.
@@ -202,28 +247,39 @@ func (d *Decoder) structure(n *Node, v reflect.Value) {
 		d.wrong(n, "wrong-type", "a map of settings", colonHint(n, s))
 		return
 	}
-	before := d.errors
 	guessed := map[string]bool{}
 	for _, e := range n.Entries {
 		d.entry(e, v, s, guessed)
 	}
 	for _, key := range s.keys {
-		if s.fields[key].required && n.Get(key) == nil && !guessed[key] {
+		if s.fields[key].required && n.Get(key) == nil && !guessed[key] && !n.gap {
 			d.Errorf(d.place(n), "missing", "%s needs %q", d.structName(v), key)
 		}
 	}
-	if validator, ok := v.Addr().Interface().(Validator); ok && d.errors == before {
+	if validator, ok := v.Addr().Interface().(Validator); ok {
 		validator.ValidateConfig(d, n)
 	}
 }
 
 // colonHint is for "to:shop", which YAML takes for a text.
 func colonHint(n *Node, s *shape) string {
-	key, value, found := strings.Cut(n.Value, ":")
-	if _, ok := s.fields[key]; !ok || !found || n.Secret {
+	if n.Kind != Scalar || n.Secret {
 		return ""
 	}
-	return fmt.Sprintf("a space belongs after the colon: %q", key+": "+value)
+	return separatorHint(n.Value, s.keys)
+}
+
+// separatorHint is for "to:shop", "to shop" and "to = shop", where one of keys was meant. It is "" if none was.
+func separatorHint(text string, keys []string) string {
+	i := strings.IndexAny(text, ": =")
+	if i < 0 || !slices.Contains(keys, text[:i]) || strings.Trim(text[i:], ": =") == "" {
+		return ""
+	}
+	right := text[:i] + ": " + strings.TrimLeft(text[i:], ": =")
+	if text[i] == ':' {
+		return fmt.Sprintf("a space belongs after the colon: %q", right)
+	}
+	return fmt.Sprintf("did you mean %q?", right)
 }
 
 // entry decodes one setting of a struct. The key that an unknown one was likely meant for is noted in guessed.
@@ -242,8 +298,7 @@ func (d *Decoder) entry(e Entry, v reflect.Value, s *shape, guessed map[string]b
 		}
 		known = append(slices.Clone(known), d.Features...)
 	}
-	guessed[nearest(key, known)] = true
-	d.Hintf(e.Key, "unknown-key", DidYouMean(key, known), "%q is not a setting of %s", key, d.structName(v))
+	d.unknownKey(e, v, known, guessed)
 }
 
 // structName is what messages call the struct v.
@@ -260,7 +315,7 @@ func (d *Decoder) structName(v reflect.Value) string {
 // mapping adds to a map with string keys. The word off leaves a key out: that is how an inherited one is removed.
 func (d *Decoder) mapping(n *Node, v reflect.Value, f *field) {
 	if n.Kind != Map {
-		d.wrong(n, "wrong-type", "a map", "")
+		d.wrong(n, "wrong-type", "a map", mapHint(n))
 		return
 	}
 	out := reflect.MakeMapWithSize(v.Type(), len(n.Entries)+v.Len())
@@ -284,7 +339,7 @@ func (d *Decoder) mapping(n *Node, v reflect.Value, f *field) {
 func (d *Decoder) list(n *Node, v reflect.Value, f *field) {
 	items := n.Items
 	if n.Kind != List {
-		if !f.one || n.Kind == Null {
+		if !f.one || n.Kind == Null || n.IsOff() {
 			d.wrong(n, "wrong-type", "a list", listHint(n))
 			return
 		}
@@ -301,8 +356,19 @@ func (d *Decoder) list(n *Node, v reflect.Value, f *field) {
 
 // listHint shows a scalar as the list that was meant.
 func listHint(n *Node) string {
-	if n.Kind != Scalar || n.Secret || strings.ContainsAny(n.Value, "[]{}") {
+	switch {
+	case n.Kind == Map && !n.flow:
+		return "begin each item with a hyphen"
+	case n.Kind != Scalar || n.Secret || strings.ContainsAny(n.Value, "[]{}"):
 		return ""
 	}
 	return fmt.Sprintf("write [%s]", n.Value)
+}
+
+// mapHint is for a list where a map was meant.
+func mapHint(n *Node) string {
+	if n.Kind == List && !n.flow {
+		return "leave the hyphens out"
+	}
+	return ""
 }

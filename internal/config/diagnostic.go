@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A Severity says whether a diagnostic stops the configuration from being used.
@@ -37,19 +38,43 @@ type Diagnostic struct {
 // diagnosticsMax is how many diagnostics a Decoder keeps; what comes after is counted only.
 const diagnosticsMax = 1000
 
+// textMax is how long the text of a diagnostic is, in bytes; a longer one names something that is not worth reading whole.
+const textMax = 500
+
 // Errorf notes an error at n. A nil node has no place.
 func (d *Decoder) Errorf(n *Node, code, format string, args ...any) {
 	d.Hintf(n, code, "", format, args...)
 }
 
-// Hintf is Errorf with a suggestion, which may be "".
+// Hintf is Errorf with a suggestion, which may be "". A node that is faulty already gets no second error: it would follow from the first.
 func (d *Decoder) Hintf(n *Node, code, suggestion, format string, args ...any) {
+	if d.isFaulty(n) {
+		d.errors++
+		return
+	}
+	if code != "missing" {
+		d.spoil(n)
+	}
 	if len(d.Diagnostics) >= diagnosticsMax {
 		d.errors++
 		d.Dropped++
 		return
 	}
 	d.Report(at(n, Error, code, suggestion, fmt.Sprintf(format, args...)))
+}
+
+// spoil notes that what is wrong with n has been said, or that it can't be known what n would be without a fault elsewhere.
+func (d *Decoder) spoil(n *Node) {
+	if d.faulty == nil {
+		d.faulty = map[*Node]struct{}{}
+	}
+	d.faulty[n] = struct{}{}
+}
+
+// isFaulty reports whether an error was noted at n.
+func (d *Decoder) isFaulty(n *Node) bool {
+	_, ok := d.faulty[n]
+	return ok && n != nil
 }
 
 // Warnf notes a warning at n.
@@ -70,6 +95,9 @@ func (d *Decoder) Report(diag Diagnostic) {
 	if diag.Severity == Error {
 		d.errors++
 	}
+	if len(diag.Text) > textMax {
+		diag.Text = strings.ToValidUTF8(diag.Text[:textMax], "") + "…"
+	}
 	if _, ok := d.seen[diag]; ok || d.partial && followsFromGap(diag.Code) {
 		return
 	}
@@ -87,11 +115,14 @@ func (d *Decoder) Report(diag Diagnostic) {
 // followsFromGap reports whether a fault may come only from a part of the file that could not be read: then it is not worth a message.
 func followsFromGap(code string) bool {
 	switch code {
-	case "missing", "no-value", "unknown-pool", "unused-pool", "empty":
+	case "missing", "no-value", "no-answer", "no-site", "unknown-pool", "unused-pool", "unused-listener", "empty":
 		return true
 	}
 	return false
 }
+
+// Errors is how many errors there were, those that were not worth a message included.
+func (d *Decoder) Errors() int { return d.errors }
 
 // Failed reports whether there was an error: then the configuration must not be used.
 func (d *Decoder) Failed() bool { return d.errors > 0 }

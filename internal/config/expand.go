@@ -37,7 +37,11 @@ func (r *reader) expand(n *Node) {
 			r.d.Hintf(n, "bad-variable", "write $${ for ${ itself", "${ is not closed by }")
 			return
 		}
-		value := r.lookup(r.reference(n, "${"+name+"}"), name)
+		place := r.reference(n, "${"+name+"}")
+		value := r.lookup(place, name)
+		if r.d.isFaulty(place) {
+			r.d.spoil(n)
+		}
 		r.d.keepSecret(value)
 		out.WriteString(before + value)
 		n.Secret, n.Written = true, written
@@ -116,7 +120,7 @@ func (r *reader) lookup(at *Node, name string) string {
 	case isFile:
 		return r.secretFile(at, path)
 	case !isVariable(name):
-		r.d.Hintf(at, "bad-variable", "write $${ for ${ itself", "%q is not the name of an environment variable, nor file: with a path", name)
+		r.d.Hintf(at, "bad-variable", variableHint(name), "%q is not the name of an environment variable, nor file: with a path", name)
 		return ""
 	}
 	value, ok := r.src.Getenv(name)
@@ -124,6 +128,22 @@ func (r *reader) lookup(at *Node, name string) string {
 		r.d.Errorf(at, "unset-variable", "environment variable %q is not set", name)
 	}
 	return value
+}
+
+// variableHint says what may have been meant by a wrong name of a variable, in the words of shells and other programs.
+func variableHint(name string) string {
+	scheme, rest, _ := strings.Cut(name, ":")
+	switch word, _, _ := strings.Cut(name, ":-"); {
+	case strings.EqualFold(scheme, "file"):
+		return fmt.Sprintf("did you mean %q?", "${file:"+rest+"}")
+	case strings.EqualFold(scheme, "env") && isVariable(rest):
+		return fmt.Sprintf("did you mean %q?", "${"+rest+"}")
+	case word != name && isVariable(word):
+		return fmt.Sprintf("a variable has no default here: write %q", "${"+word+"}")
+	case isVariable(strings.TrimSpace(name)):
+		return fmt.Sprintf("did you mean %q?", "${"+strings.TrimSpace(name)+"}")
+	}
+	return "write $${ for ${ itself"
 }
 
 // secretFile returns the content of a file without the line break at its end. A relative path begins at the folder of the configuration file.
@@ -148,6 +168,9 @@ func (r *reader) secretFile(at *Node, path string) string {
 	}
 	return ""
 }
+
+// FileError says which file can't be read and why, without the name of the operation.
+func FileError(path string, err error) error { return fmt.Errorf("%s: %s", path, reason(err)) }
 
 // reason is the cause of a failed file operation, without the path.
 func reason(err error) string {

@@ -38,6 +38,13 @@ func splitPort(s string) (host, port string, err error) {
 		return addr.String(), strings.TrimPrefix(rest, ":"), nil
 	}
 	if strings.Count(s, ":") > 1 {
+		if i := strings.LastIndexByte(s, ':'); i > 0 && len(s)-i > 2 {
+			if addr, err := netip.ParseAddr(s[:i]); err == nil && addr.Is6() {
+				if _, err := parsePort(s[i+1:]); err == nil {
+					return "", "", nameFault("an IPv6 address stands in brackets", "["+s[:i]+"]"+s[i:])
+				}
+			}
+		}
 		if addr, err := netip.ParseAddr(s); err == nil {
 			return "", "", nameFault("an IPv6 address stands in brackets", "["+addr.String()+"]")
 		}
@@ -52,6 +59,11 @@ func splitPort(s string) (host, port string, err error) {
 
 // parsePort reads a port from 1 to 65535.
 func parsePort(s string) (uint16, error) {
+	if compact := strings.TrimSpace(s); compact != s {
+		if n, err := strconv.ParseUint(compact, 10, 16); err == nil && n > 0 {
+			return 0, nameFault("there are blanks around the port", "")
+		}
+	}
 	n, err := strconv.ParseUint(s, 10, 16)
 	if err != nil || n == 0 || s[0] < '1' || s[0] > '9' {
 		return 0, nameFault("a port is a number from 1 to 65535", "")

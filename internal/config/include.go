@@ -27,6 +27,7 @@ func (d *Decoder) include(src Source, file string, root *Node) *Node {
 	for _, pattern := range root.Get("include").all() {
 		for _, name := range d.expandPattern(src, file, pattern) {
 			if read[filepath.Clean(name)] {
+				d.readTwice(file, name, pattern)
 				continue
 			}
 			read[filepath.Clean(name)] = true
@@ -38,6 +39,17 @@ func (d *Decoder) include(src Source, file string, root *Node) *Node {
 		}
 	}
 	return c.root
+}
+
+// readTwice refuses a file that is named once more; a pattern may match it.
+func (d *Decoder) readTwice(file, name string, pattern *Node) {
+	switch {
+	case strings.ContainsAny(pattern.Value, "*?["):
+	case filepath.Clean(name) == filepath.Clean(file):
+		d.Errorf(pattern, "nested-include", "this file includes itself")
+	default:
+		d.Hintf(pattern, "duplicate-file", "take it away", "%s is included already", name)
+	}
 }
 
 // expandPattern returns the files that one item of include names, sorted.
@@ -70,13 +82,13 @@ func (c *collection) addFile(src Source, name string) {
 	switch {
 	case n == nil:
 		if !c.d.partial {
-			c.d.Report(Diagnostic{Severity: Warning, Code: "empty", Pos: Pos{File: name}, Text: "this file holds no settings"})
+			c.d.Report(Diagnostic{Severity: Warning, Code: "empty", Pos: Pos{name, 1, 1}, Text: "this file holds no settings"})
 		}
 	case n.Kind != Map:
 		c.d.notMap(n)
 	default:
 		if include := n.entry("include"); include != nil {
-			c.d.Errorf(include.Key, "nested-include", "an included file includes no further ones")
+			c.d.Hintf(include.Key, "nested-include", "name all files in the first one; patterns such as sites/*.yaml help", "an included file includes no further ones")
 			n = n.without("include")
 		}
 		c.add(n)
@@ -94,6 +106,8 @@ func (c *collection) add(n *Node) {
 			c.begin(e)
 		case c.keys[key] != nil && e.Value.Kind == Map:
 			c.extend(e)
+		case c.keys[key] != nil:
+			c.d.under(e.Key, func() { c.d.wrong(e.Value, "wrong-type", "a map", mapHint(e.Value)) })
 		default:
 			c.d.Errorf(e.Key, "duplicate-key", "%q is set twice: first %s", key, e.Key.other(first))
 		}

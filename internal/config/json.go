@@ -6,11 +6,6 @@ import (
 	"unicode/utf8"
 )
 
-// looksJSON reports whether text is JSON. YAML reads most of it, too, but not the surrogate pairs that encoders write.
-func looksJSON(text string) bool {
-	return strings.HasPrefix(strings.TrimSpace(text), "{") && json.Valid([]byte(text))
-}
-
 // jsonReader walks the tokens of valid JSON and keeps count of lines and columns.
 type jsonReader struct {
 	*reader
@@ -20,8 +15,12 @@ type jsonReader struct {
 	line, column int
 }
 
-// json reads text, which is valid JSON.
+// json reads text as JSON.
 func (r *reader) json(text string) *Node {
+	text, ok := r.strictJSON(text)
+	if !ok {
+		return nil
+	}
 	j := &jsonReader{reader: r, text: text, tokens: json.NewDecoder(strings.NewReader(text)), line: 1, column: 1}
 	j.tokens.UseNumber()
 	return j.value(0)
@@ -71,6 +70,9 @@ func (j *jsonReader) value(depth int) *Node {
 	case string:
 		// A JSON string can't be without quotes, so off is what it says in them, too.
 		n.Kind, n.Value, n.Quoted = Scalar, token, token != "off"
+		if j.garbled && strings.ContainsRune(token, garbled) {
+			j.d.spoil(n) // what is wrong with its bytes has been said
+		}
 		j.expand(n)
 	case json.Number:
 		n.Kind, n.Value = Scalar, token.String()
@@ -81,7 +83,7 @@ func (j *jsonReader) value(depth int) *Node {
 }
 
 func (j *jsonReader) object(n *Node, depth int) {
-	n.Kind = Map
+	n.Kind, n.flow = Map, true
 	keys := map[string]*Node{}
 	for j.tokens.More() {
 		token, key := j.next()
@@ -93,6 +95,7 @@ func (j *jsonReader) object(n *Node, depth int) {
 		}
 		if strings.IndexFunc(key.Value, isControl) >= 0 {
 			j.d.Errorf(key, "bad-key", "a control character in a key")
+			n.gap = true
 			continue
 		}
 		if first := keys[key.Value]; first != nil {
@@ -106,7 +109,7 @@ func (j *jsonReader) object(n *Node, depth int) {
 }
 
 func (j *jsonReader) list(n *Node, depth int) {
-	n.Kind = List
+	n.Kind, n.flow = List, true
 	for j.tokens.More() {
 		n.Items = append(n.Items, j.value(depth+1))
 	}

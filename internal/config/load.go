@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -57,7 +59,7 @@ func Load(d *Decoder, src Source, file string) *Config {
 		if d.errors > before {
 			return nil
 		}
-		d.Report(Diagnostic{Code: "empty", Pos: Pos{File: file}, Text: "this file holds no settings"})
+		d.Report(Diagnostic{Code: "empty", Pos: Pos{file, 1, 1}, Text: "this file holds no settings"})
 		return nil
 	}
 	if root.Kind != Map {
@@ -70,19 +72,27 @@ func Load(d *Decoder, src Source, file string) *Config {
 	c := &Config{}
 	c.fillDefaults()
 	d.Decode(root, c)
-	l := &loader{d: d, c: c, scopeKeys: append(Keys(Scope{}), d.Features...), used: map[*Pool]bool{}, inPlace: map[*Node]*Pool{}}
+	checkEmail(d, root.Get("email"))
+	l := &loader{d: d, c: c, siteKeys: append(Keys(Site{}), d.Features...), scopeKeys: append(Keys(Scope{}), d.Features...), used: map[*Pool]bool{}, inPlace: map[*Node]*Pool{}}
 	l.pools()
 	l.listeners()
+	read := d.errors
 	l.sites()
+	if d.errors != read {
+		l.useNamed(root.Get("sites"))
+		l.useNamed(root.Get("defaults"))
+	}
 	l.unusedPools()
+	l.unusedListeners()
+	l.adminPort()
 	return c
 }
 
 // notMap reports a file that is no map.
 func (d *Decoder) notMap(root *Node) {
 	hint := ""
-	if key, value, found := strings.Cut(root.Value, ":"); found && value != "" && !root.Secret {
-		hint = fmt.Sprintf("a space belongs after the colon: %q", key+": "+value)
+	if root.Kind == Scalar && !root.Secret {
+		hint = separatorHint(root.Value, Keys(Config{}))
 	}
 	d.Hintf(root, "wrong-type", hint, "a configuration is a map of settings, not %s", describe(root))
 }
@@ -92,6 +102,7 @@ type loader struct {
 	d         *Decoder
 	c         *Config
 	defaults  *Node
+	siteKeys  []string // the settings of a site
 	scopeKeys []string // the settings that inherit
 	used      map[*Pool]bool
 	inPlace   map[*Node]*Pool // pools that are written after to, by their node
@@ -103,13 +114,17 @@ func (l *loader) pools() {
 		return
 	}
 	for _, e := range entries.Entries {
-		if e.Key.Value == "" || strings.ContainsAny(e.Key.Value, ":/ ") {
-			l.d.Errorf(e.Key, "bad-name", "a pool's name is a word without colons, slashes and spaces")
+		switch {
+		case e.Key.Value == "" || strings.ContainsAny(e.Key.Value, ":/, "):
+			l.d.Errorf(e.Key, "bad-name", "a pool's name is a word without colons, commas, slashes and spaces")
+		case e.Key.Value == "off":
+			l.d.Errorf(e.Key, "bad-name", "a pool can't be called off: to: off switches to off")
 		}
 		if pool := l.c.Pools[e.Key.Value]; pool != nil {
 			pool.Name = e.Key.Value
 		}
 	}
+	l.d.pools = slices.Sorted(maps.Keys(l.c.Pools))
 }
 
 func (l *loader) listeners() {
@@ -130,6 +145,10 @@ func (l *loader) sites() {
 	}
 	seen := map[SiteName]*Node{}
 	for _, e := range l.c.SiteEntries {
+		if slices.Contains(l.siteKeys, e.Key.Value) {
+			l.d.Hintf(e.Key, "bad-site-name", "indent it like what belongs to the site above it", "%q is a setting of a site, not the name of one", e.Key.Value)
+			continue
+		}
 		name, err := ParseSiteName(e.Key.Value)
 		if err != nil {
 			l.d.nameError(e.Key, err)
@@ -160,6 +179,9 @@ func (l *loader) checkDefaults() {
 	key := &Node{Value: "defaults", Pos: l.c.Defaults.Pos, Width: l.c.Defaults.Width}
 	l.d.under(key, func() { l.d.Decode(l.c.Defaults, &scope) })
 	l.oneAnswer(l.c.Defaults)
+	if t := scope.To; t != nil && t.name != "" && l.c.Pools[t.name] == nil {
+		l.unknownPool(t)
+	}
 	if l.c.Defaults.Kind == Map {
 		l.defaults = l.c.Defaults.only(l.scopeKeys)
 	}
@@ -179,7 +201,7 @@ func (l *loader) site(e Entry, name SiteName) {
 	site := &Site{Key: e.Key, Name: name, Scope: l.scope()}
 	before := l.d.errors
 	if e.Value.Kind != Map {
-		l.d.Decode(e.Value, site)
+		l.noSite(e.Value, site)
 		return
 	}
 	l.oneAnswer(e.Value)
@@ -189,7 +211,7 @@ func (l *loader) site(e Entry, name SiteName) {
 	l.resolve(&site.Scope)
 	l.c.Sites = append(l.c.Sites, site)
 	failed := l.d.errors != before
-	if !failed && !hasAnswer(merged) && len(site.RouteNodes) == 0 {
+	if !failed && !hasAnswer(merged) && len(site.RouteNodes) == 0 && !merged.gap {
 		l.d.Errorf(e.Key, "no-answer", `this site does nothing: it has no "to", "respond", "redirect" or "routes"`)
 	}
 	base := merged.only(l.scopeKeys)
@@ -198,11 +220,38 @@ func (l *loader) site(e Entry, name SiteName) {
 	}
 }
 
+// noSite reports what stands where the settings of a site belong.
+func (l *loader) noSite(n *Node, site *Site) {
+	isTarget := n.Kind == Scalar && !n.Secret && (strings.Contains(n.Value, ":") || slices.Contains(l.d.pools, n.Value)) && !strings.HasPrefix(n.Value, "to")
+	switch {
+	case n.Kind == Null:
+		l.d.Hintf(n, "no-value", "indent what belongs to it deeper", "%s has no value; it wants a map of settings", l.d.name())
+	case isTarget:
+		l.d.Hintf(n, "wrong-type", fmt.Sprintf("write { to: %s }", n.Value), "%s wants a map of settings, not %s", l.d.name(), describe(n))
+	case n.Kind == List && n.flow:
+		l.d.Hintf(n, "wrong-type", "write { to: […] }", "%s wants a map of settings, not a list", l.d.name())
+	default:
+		l.d.Decode(n, site)
+	}
+}
+
+// noRoute reports what stands where a route belongs.
+func (l *loader) noRoute(n *Node) {
+	switch {
+	case n.Kind == Null:
+		l.d.Hintf(n, "no-value", "take the hyphen away", "nothing stands here; a route is a map with match")
+	case n.Kind == Scalar && !n.Secret && strings.HasPrefix(n.Value, "/"):
+		l.d.Hintf(n, "wrong-type", fmt.Sprintf("write { match: %s, … }", n.Value), "a route is a map with match, not %s", describe(n))
+	default:
+		l.d.Errorf(n, "wrong-type", "a route is a map with match, not %s", describe(n))
+	}
+}
+
 func (l *loader) route(site *Site, base, n *Node, siteFailed bool) {
 	route := &Route{Scope: l.scope()}
 	before := l.d.errors
 	if n.Kind != Map {
-		l.d.Wrong(n, "a map with match")
+		l.noRoute(n)
 		return
 	}
 	l.oneAnswer(n)
@@ -211,7 +260,7 @@ func (l *loader) route(site *Site, base, n *Node, siteFailed bool) {
 	l.tracing(&route.Scope)
 	l.resolve(&route.Scope)
 	site.Routes = append(site.Routes, route)
-	if !siteFailed && l.d.errors == before && !hasAnswer(merged) {
+	if !siteFailed && l.d.errors == before && !hasAnswer(merged) && !merged.gap {
 		l.d.Errorf(n, "no-answer", `this route leads nowhere: neither it nor its site has "to", "respond" or "redirect"`)
 	}
 }
@@ -248,6 +297,9 @@ func (l *loader) resolve(s *Scope) {
 	if s.To == nil {
 		return
 	}
+	if s.To.name == "" && s.To.Pool == nil {
+		return // it has been said
+	}
 	if s.To.name == "" {
 		if first := l.inPlace[s.To.Node]; first != nil {
 			s.To.Pool = first
@@ -264,16 +316,19 @@ func (l *loader) resolve(s *Scope) {
 }
 
 func (l *loader) unknownPool(t *Target) {
-	var names []string
-	for name := range l.c.Pools {
-		names = append(names, name)
+	if t.Node.Secret {
+		l.d.Errorf(t.Node, "unknown-pool", "there is no pool with this name, which is hidden")
+		return
 	}
-	slices.Sort(names)
+	names := l.d.pools
 	hint := ""
+	digits, rest := cutDigits(t.name)
 	switch best := nearest(t.name, names); {
-	case t.Node.Secret:
 	case best != "":
 		hint = fmt.Sprintf("did you mean %q?", best)
+		l.used[l.c.Pools[best]] = true
+	case rest == "" && digits != "":
+		hint = fmt.Sprintf("did you mean %q?", "127.0.0.1:"+digits)
 	case strings.Contains(t.name, ".") || t.name == "localhost":
 		hint = fmt.Sprintf("an address needs a port: %q", t.name+":80")
 	case len(names) > 0 && len(names) <= 12:
@@ -282,15 +337,68 @@ func (l *loader) unknownPool(t *Target) {
 	l.d.Hintf(t.Node, "unknown-pool", hint, "there is no pool %s", describe(t.Node))
 }
 
+// useNamed takes every pool for used whose name stands somewhere below n: it is for configurations with faults, which may be why a pool is not reached.
+func (l *loader) useNamed(n *Node) {
+	if n == nil {
+		return
+	}
+	if pool := l.c.Pools[n.Value]; n.Kind == Scalar && pool != nil {
+		l.used[pool] = true
+	}
+	for _, item := range n.Items {
+		l.useNamed(item)
+	}
+	for _, e := range n.Entries {
+		l.useNamed(e.Value)
+	}
+}
+
 func (l *loader) unusedPools() {
 	entries := l.c.Root.Get("pools")
 	if entries == nil {
 		return
 	}
 	for _, e := range entries.Entries {
-		if pool := l.c.Pools[e.Key.Value]; pool != nil && !l.used[pool] {
+		if pool := l.c.Pools[e.Key.Value]; pool != nil && !l.used[pool] && !l.d.isFaulty(e.Key) {
 			diag := at(e.Key, Warning, "unused-pool", "", fmt.Sprintf("no site sends requests to pool %q", e.Key.Value))
 			l.d.Report(diag)
+		}
+	}
+}
+
+// unusedListeners warns of ports that no site has, and of a configuration without sites.
+func (l *loader) unusedListeners() {
+	sites := l.c.Root.entry("sites")
+	if sites != nil && l.d.errors == 0 && sites.Value.Kind == Map && len(sites.Value.Entries) == 0 && !sites.Value.gap {
+		l.d.Warnf(sites.Key, "no-site", "there is no site: every request is refused")
+	}
+	if l.c.Root.Get("listeners") == nil {
+		return
+	}
+	ports := map[uint16]bool{0: true}
+	for _, site := range l.c.Sites {
+		ports[site.Name.Port] = true
+	}
+	for _, e := range l.c.Root.Get("listeners").Entries {
+		if port, err := parsePort(e.Key.Value); err == nil && !ports[port] {
+			l.d.Warnf(e.Key, "unused-listener", "no site is on port %d", port)
+		}
+	}
+}
+
+// adminPort refuses an admin server on a port of sites, which have all its addresses unless listeners says otherwise.
+func (l *loader) adminPort() {
+	if l.c.Admin == nil || l.c.Admin.Listen == nil || l.c.Admin.Listen.Port == 0 {
+		return
+	}
+	port := l.c.Admin.Listen.Port
+	if listener := l.c.Listeners[strconv.Itoa(int(port))]; listener != nil && len(listener.Addresses) > 0 {
+		return
+	}
+	for _, site := range l.c.Sites {
+		if site.Name.Port == port {
+			l.d.Errorf(l.c.Root.Get("admin").Get("listen"), "conflict", "port %d is that of site %q already", port, site.Key.Value)
+			return
 		}
 	}
 }

@@ -12,6 +12,7 @@ func Merge(outer, inner *Node) *Node {
 		return inner
 	}
 	merged := *inner
+	merged.gap = outer.gap || inner.gap
 	merged.Entries = make([]Entry, 0, len(outer.Entries)+len(inner.Entries))
 	own := make(map[string]Entry, len(inner.Entries))
 	for _, e := range inner.Entries {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -14,6 +15,7 @@ const (
 	depthMax        = 100     // levels of maps and lists
 	aliasedMax      = 100_000 // nodes that aliases may add
 	syntaxErrorsMax = 20      // faults of syntax that are looked for in one file
+	lineFaultsMax   = 3       // characters of one line that are reported
 	recoverMax      = 1 << 20 // bytes of a file that is read again after a fault of syntax
 )
 
@@ -26,6 +28,7 @@ type reader struct {
 	anchors  map[*yaml.Node]anchored // what aliases may point to
 	aliased  int                     // nodes that aliases added so far
 	complete bool                    // no fault of syntax so far
+	garbled  bool                    // there are garbled characters in lines
 
 	last       Pos // where rest was asked last
 	lastOffset int // of last in its line, in bytes
@@ -65,8 +68,8 @@ func (d *Decoder) Parse(src Source, file string) *Node {
 	if !ok {
 		d.partial = true
 	}
-	r := &reader{d: d, src: src, file: file, lines: strings.Split(clean, "\n"), anchors: map[*yaml.Node]anchored{}, complete: true}
-	if looksJSON(clean) {
+	r := &reader{d: d, src: src, file: file, lines: strings.Split(clean, "\n"), anchors: map[*yaml.Node]anchored{}, complete: true, garbled: !ok}
+	if looksJSON(file, clean) {
 		return r.json(clean)
 	}
 	return r.yaml(clean)
@@ -84,31 +87,64 @@ func (d *Decoder) keepSource(file string, text []byte) {
 // checkText refuses what is no text: invalid UTF-8, control characters, other line breaks than \n and \r\n. It returns the text with these replaced, so that
 // the rest of the file can be looked at.
 func (d *Decoder) checkText(file string, text []byte) (clean string, ok bool) {
-	if bytes.HasPrefix(text, []byte{0xFE, 0xFF}) || bytes.HasPrefix(text, []byte{0xFF, 0xFE}) {
-		d.Report(Diagnostic{Code: "encoding", Pos: Pos{file, 1, 1}, Text: "this file is UTF-16; a configuration is UTF-8"})
+	if isWide(text) {
+		d.Report(Diagnostic{Code: "encoding", Pos: Pos{file, 1, 1}, Text: "this file is UTF-16 or UTF-32; a configuration is UTF-8"})
 		return "", false
 	}
+	if isPlain(text) {
+		return string(text), true
+	}
 	out := make([]byte, 0, len(text))
-	line, column, found := 1, 1, 0
+	found, foundHere := 0, 0 // in all, and in this line
+	line, column, blank := 1, 1, true
 	for i := 0; i < len(text); column++ {
 		r, size := utf8.DecodeRune(text[i:])
+		space := blank && r != ' ' && unicode.Is(unicode.Zs, r)
 		fault := textFault(r, size, text[i:])
-		switch {
-		case fault != "" && found < syntaxErrorsMax:
-			d.Report(Diagnostic{Code: "encoding", Pos: Pos{file, line, column}, Width: 1, Text: fault})
-			fallthrough
-		case fault != "":
-			out = append(out, '?')
-			found++
-		default:
-			out = append(out, text[i:i+size]...)
+		if space {
+			fault = fmt.Sprintf("%U is no plain space: a configuration is indented with those", r)
 		}
+		if fault != "" && found < syntaxErrorsMax && foundHere < lineFaultsMax {
+			d.Report(Diagnostic{Code: "encoding", Pos: Pos{file, line, column}, Width: 1, Text: fault})
+		}
+		switch {
+		case fault == "":
+			out = append(out, text[i:i+size]...)
+		case space:
+			out, found, foundHere = append(out, ' '), found+1, lineFaultsMax // the others of this indentation are not worth a message
+		default:
+			out, found, foundHere = utf8.AppendRune(out, garbled), found+1, foundHere+1
+		}
+		blank = blank && (r == ' ' || space)
 		if r == '\n' {
-			line, column = line+1, 0
+			line, column, foundHere, blank = line+1, 0, 0, true
 		}
 		i += size
 	}
 	return string(out), found == 0
+}
+
+// isPlain reports whether text is ASCII without control characters other than tabs and line feeds. It is the quick way for most files.
+func isPlain(text []byte) bool {
+	for _, c := range text {
+		if (c < ' ' || c >= 0x7F) && c != '\n' && c != '\t' {
+			return false
+		}
+	}
+	return true
+}
+
+// garbled stands for a character that can't be in a configuration, while the rest of the file is looked at.
+const garbled = utf8.RuneError
+
+// isWide reports whether text is UTF-16 or UTF-32: it has their byte order mark, or each other byte is zero at its beginning.
+func isWide(text []byte) bool {
+	for _, mark := range []string{"\xFE\xFF", "\xFF\xFE", "\x00\x00\xFE\xFF"} {
+		if bytes.HasPrefix(text, []byte(mark)) {
+			return true
+		}
+	}
+	return len(text) >= 4 && (text[0] == 0) != (text[1] == 0) && (text[0] == 0) == (text[2] == 0) && (text[1] == 0) == (text[3] == 0)
 }
 
 // textFault says what is wrong with the character r at the beginning of rest, "" if nothing is.
@@ -122,6 +158,10 @@ func textFault(r rune, size int, rest []byte) string {
 		return fmt.Sprintf("line break %U: only LF and CRLF end a line", r)
 	case r == '\ufeff':
 		return "a byte order mark in the middle of the file"
+	case r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069':
+		return fmt.Sprintf("%U changes the direction of the text behind it, so that it is not what it seems", r)
+	case r == '\u200b' || r == '\u2060':
+		return fmt.Sprintf("invisible character %U", r)
 	case isControl(r) && r != '\t' && r != '\n' && r != '\r':
 		return fmt.Sprintf("control character %U", r)
 	}
@@ -146,6 +186,7 @@ func (r *reader) yaml(text string) *Node {
 
 // compose lets the library read text. After a fault of syntax it leaves out the lines that seem to be at fault and reads on, so that all faults are found at once.
 func (r *reader) compose(text string) *yaml.Node {
+	text = r.directives(text)
 	for range syntaxErrorsMax {
 		doc, second, err := compose(text)
 		if err == nil {
@@ -164,6 +205,23 @@ func (r *reader) compose(text string) *yaml.Node {
 		text = rest
 	}
 	return nil
+}
+
+// directives refuses lines such as "%YAML 1.1" before the document, and takes them out.
+func (r *reader) directives(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "%"):
+			pos := Pos{r.file, i + 1, 1}
+			r.d.Report(Diagnostic{Code: "syntax", Pos: pos, Width: utf8.RuneCountInString(trimmed), Text: "directives are not used here", Suggestion: "leave it out"})
+			lines[i] = ""
+		case trimmed != "" && trimmed[0] != '#':
+			return strings.Join(lines, "\n")
+		}
+	}
+	return text
 }
 
 // compose returns the value of the first document, nil if it is empty, and the second document if there is one.

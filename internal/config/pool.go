@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -46,11 +47,14 @@ func (*Pool) ConfigName() string { return "a pool" }
 
 // ValidateConfig implements Validator.
 func (p *Pool) ValidateConfig(d *Decoder, n *Node) {
-	if len(p.Servers) == 0 {
-		d.Errorf(n.Get("servers"), "missing", "a pool needs at least one server")
+	if servers := n.Get("servers"); servers != nil && servers.Kind == List && len(servers.Items) == 0 {
+		d.Errorf(servers, "no-value", "a pool needs at least one server")
 	}
 	seen := map[string]*Node{}
 	for _, s := range p.Servers {
+		if s.Address == (Address{}) {
+			continue // what is wrong with it has been said
+		}
 		if first := seen[s.Address.String()]; first != nil {
 			d.Hintf(s.Node, "duplicate-server", "give it a weight instead", "%v is in this pool already, on line %d", s.Address, first.Pos.Line)
 		}
@@ -106,11 +110,15 @@ type HostSetting string
 
 // DecodeConfig implements NodeDecoder.
 func (h *HostSetting) DecodeConfig(d *Decoder, n *Node) {
-	if n.Kind != Scalar {
+	if n.Kind != Scalar || n.IsOff() {
 		d.wrong(n, "wrong-type", "keep, server or a host name", "")
 		return
 	}
 	if n.Value != "keep" && n.Value != "server" {
+		if _, rest, found := strings.Cut(n.Value, "://"); found {
+			d.scalarError(n, "bad-host", nameFault("a host has no scheme here", rest))
+			return
+		}
 		host, port, err := splitPort(n.Value)
 		if err == nil && port != "" {
 			_, err = parsePort(port)
@@ -166,7 +174,10 @@ type Target struct {
 func (t *Target) DecodeConfig(d *Decoder, n *Node) {
 	*t = Target{Node: n}
 	switch {
-	case n.Kind == Scalar && !strings.ContainsAny(n.Value, ":/"):
+	case n.Kind == Scalar && n.Value == "":
+		d.Errorf(n, "no-value", "%s is empty; it wants a pool's name, an address, a list of addresses or a map", d.name())
+		return
+	case n.Kind == Scalar && !strings.ContainsAny(n.Value, ":/ ,"):
 		t.name = n.Value
 		return
 	case n.Kind == Null:
@@ -176,15 +187,17 @@ func (t *Target) DecodeConfig(d *Decoder, n *Node) {
 	t.Pool = &Pool{}
 	t.Pool.Defaults()
 	t.Pool.Node = n
-	before := d.errors
 	switch n.Kind {
 	case Map:
 		d.Decode(n, t.Pool)
 	case List:
-		d.Decode(n, &t.Pool.Servers)
-		if d.errors == before {
-			t.Pool.ValidateConfig(d, &Node{Entries: []Entry{{&Node{Value: "servers"}, n}}})
+		for _, item := range n.Items {
+			if item.Kind == Scalar && !item.Secret && slices.Contains(d.pools, item.Value) {
+				d.Hintf(item, "bad-address", "put all servers into one pool", "%q is a pool: one pool, or a list of addresses, stands after %s", item.Value, d.name())
+			}
 		}
+		d.Decode(n, &t.Pool.Servers)
+		t.Pool.ValidateConfig(d, &Node{Entries: []Entry{{&Node{Value: "servers"}, n}}})
 	case Scalar:
 		t.Pool.Servers = make([]Server, 1)
 		t.Pool.Servers[0].Defaults()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -48,14 +49,25 @@ func (d *Decoder) Render(w io.Writer, color bool) error {
 	return out.Flush()
 }
 
-// starred is a source line with stars in the place of secrets that are written in the file itself.
+// starred is a source line with stars in the place of secrets that are written in the file itself: those that the decoder has seen, and what is one by the name of its
+// key, since not all of a faulty file is decoded. Each character stays one, so that the caret stands where it should.
 func (d *Decoder) starred(line string) string {
 	for _, m := range d.secrets {
 		if strings.Contains(line, m.secret) {
 			line = strings.ReplaceAll(line, m.secret, strings.Repeat("*", utf8.RuneCountInString(m.secret)))
 		}
 	}
-	return line
+	return hideSecrets(line)
+}
+
+// Source returns what a log shows of a diagnostic's source: the line with the token between arrows, without what is a secret by the name of its key. It is "" where there is none.
+func (d *Decoder) Source(diag Diagnostic) string {
+	lines := strings.Split(string(d.Sources[diag.Pos.File]), "\n")
+	if diag.Pos.Line < 1 || diag.Pos.Line > len(lines) || len(d.Sources[diag.Pos.File]) == 0 {
+		return ""
+	}
+	before, token, after := cut(d.starred(strings.TrimSuffix(lines[diag.Pos.Line-1], "\r")), diag.Pos.Column-1, max(diag.Width, 1))
+	return strings.TrimSpace(printable(before + ">>" + token + "<<" + after))
 }
 
 // unrendered is how many diagnostics are not shown.
@@ -107,6 +119,21 @@ func renderSource(out *bufio.Writer, diag Diagnostic, line string, color bool) {
 		out.WriteString(printable(diag.Suggestion))
 	}
 	out.WriteByte('\n')
+}
+
+// literalSecret finds values of settings and fields that are keys or passwords by their names.
+var literalSecret = regexp.MustCompile(`(?i)(?:authorization|api[-_]?key|token|secret|password|passwd|\bkey)["']?\s*:\s*("[^"$]{6,}"|'[^'$]{6,}'|[^\s,{}\[\]#"'$/.][^,{}\[\]#$/.]{4,}[^\s,{}\[\]#$/.])`)
+
+// hideSecrets masks what is a secret by the name of its key: source lines go to logs, too. What ${…} fills in is not in them at all.
+func hideSecrets(line string) string {
+	var out strings.Builder
+	end := 0
+	for _, at := range literalSecret.FindAllStringSubmatchIndex(line, -1) {
+		out.WriteString(line[end:at[2]])
+		out.WriteString(strings.Repeat("*", utf8.RuneCountInString(line[at[2]:at[3]])))
+		end = at[3]
+	}
+	return out.String() + line[end:]
 }
 
 // cut splits a line into what stands before the token, the token, and what follows, shortened to about sourceMax characters.

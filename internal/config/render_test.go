@@ -28,12 +28,12 @@ func TestRefusesWhatIsNoText(t *testing.T) {
 		"NUL":             {site + "email: \x00\n", "sluice.yaml:2:8: error[encoding]: control character U+0000\n"},
 		"line separator":  {site + "# a\u2028b\n", "sluice.yaml:2:4: error[encoding]: line break U+2028: only LF and CRLF end a line\n"},
 		"lone CR":         {site + "# a\rb: c\n", "sluice.yaml:2:4: error[encoding]: a carriage return without a line feed\n"},
-		"UTF-16":          {"\xff\xfes\x00", "sluice.yaml:1:1: error[encoding]: this file is UTF-16; a configuration is UTF-8\n"},
+		"UTF-16":          {"\xff\xfes\x00", "sluice.yaml:1:1: error[encoding]: this file is UTF-16 or UTF-32; a configuration is UTF-8\n"},
 		"BOM inside":      {site + "# \ufeff\n", "sluice.yaml:2:3: error[encoding]: a byte order mark in the middle of the file\n"},
 		"too large":       {strings.Repeat("#", 16<<20+1), "sluice.yaml: error[too-large]: a configuration file is at most 16MiB\n"},
 		"too deep":        {site + "email: " + strings.Repeat("[", 101) + strings.Repeat("]", 101), "sluice.yaml:2:108: error[syntax]: nested deeper than 100 levels\n"},
 		"too deep, JSON":  {`{"email": ` + strings.Repeat("[", 120) + strings.Repeat("]", 120) + "}", "sluice.yaml:1:110: error[syntax]: nested deeper than 100 levels\n"},
-		"empty":           {"", "sluice.yaml: error[empty]: this file holds no settings\n"},
+		"empty":           {"", "sluice.yaml:1:1: error[empty]: this file holds no settings\n"},
 		"key with escape": {"\"a\\nb\": c\n" + site, "sluice.yaml:1:1: error[bad-key]: a control character in a key\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -125,6 +125,16 @@ func (m *Metrics) DecodeConfig(d *Decoder, n *Node) {
 		d.Decode(n, &m.On)
 		return
 	}
+	if n.Kind != Scalar || !strings.Contains(n.Value, ":") {
+		hint := ""
+		if meansOff(n) {
+			hint = `did you mean "false"?`
+		} else if n.Kind == Scalar && (strings.EqualFold(n.Value, "yes") || strings.EqualFold(n.Value, "on")) {
+			hint = `did you mean "true"?`
+		}
+		d.wrong(n, "wrong-type", "true, false or an address", hint)
+		return
+	}
 	m.On, m.Address = true, &Address{}
 	if port, ok := strings.CutPrefix(n.Value, ":"); ok && n.Kind == Scalar {
 		var err error
@@ -161,6 +171,7 @@ func (a *Admin) ValidateConfig(d *Decoder, n *Node) {
 	addr, err := netip.ParseAddr(a.Listen.Host)
 	loopback := a.Listen.Host == "localhost" || err == nil && addr.IsLoopback()
 	switch {
+	case *a.Listen == (Address{}): // what is wrong with it has been said
 	case a.Listen.Scheme != "http":
 		d.Hintf(at, "bad-address", "", `the admin server's address has no scheme; "tls" beside it says that it encrypts`)
 	case n.Get("token") == nil && !loopback:
@@ -201,7 +212,7 @@ func (t *TrustedProxies) DecodeConfig(d *Decoder, n *Node) {
 		d.Decode(n, &t.Networks)
 	}
 	for i, p := range t.Networks {
-		if p.IsValid() && p.Bits() == 0 {
+		if p.IsValid() && p.Bits() == 0 && networks.Kind == List {
 			d.Warnf(networks.Items[i], "trusts-everyone", "every address is in this network: any client can say that it is another one")
 		}
 	}
@@ -218,6 +229,19 @@ type Listener struct {
 
 	// Addresses are the local addresses to listen on; none means all.
 	Addresses []netip.Addr `conf:"addresses,one"`
+}
+
+// ValidateConfig implements Validator.
+func (l *Listener) ValidateConfig(d *Decoder, n *Node) {
+	seen := map[netip.Addr]bool{}
+	for i, node := range n.Get("addresses").all() {
+		if i < len(l.Addresses) && l.Addresses[i].IsValid() {
+			if seen[l.Addresses[i]] {
+				d.Hintf(node, "duplicate-address", "take it away", "%v is there already", l.Addresses[i])
+			}
+			seen[l.Addresses[i]] = true
+		}
+	}
 }
 
 // ConfigName implements Named.
@@ -243,7 +267,8 @@ type ACME struct {
 
 // ValidateConfig implements Validator.
 func (a *ACME) ValidateConfig(d *Decoder, n *Node) {
-	if a.Directory == "" {
+	checkEmail(d, n.Get("email"))
+	if n.Get("directory") == nil {
 		return
 	}
 	d.hideUser(n.Get("directory"))
@@ -252,12 +277,33 @@ func (a *ACME) ValidateConfig(d *Decoder, n *Node) {
 	}
 }
 
+// checkEmail refuses an address that no mail can reach; "" is none.
+func checkEmail(d *Decoder, n *Node) {
+	if n == nil || n.Kind != Scalar || n.Value == "" {
+		return
+	}
+	user, host, found := strings.Cut(n.Value, "@")
+	if !found || user == "" || strings.ContainsAny(n.Value, " \t<>,;") || strings.Contains(host, "@") || checkHost(lowerHost(host)) != nil {
+		d.Errorf(n, "bad-email", "%s is not an e-mail address", describe(n))
+	}
+}
+
+// secretLeast is the least length of a value that can be a key, in bytes.
+const secretLeast = 8
+
 // EAB is a key that an authority gave out. The key is a secret.
 type EAB struct {
 	// KeyID is the key's name at the authority.
 	KeyID string `conf:"kid,required"`
 	// Key is the key in base64url.
 	Key string `conf:"key,required,secret"`
+}
+
+// ValidateConfig implements Validator.
+func (e *EAB) ValidateConfig(d *Decoder, n *Node) {
+	if key := n.Get("key"); key != nil && key.Kind == Scalar && key.Written == "" && len(key.Value) >= secretLeast {
+		d.Warnf(key, "plain-secret", "this key can be read by all who read this file; ${file:PATH} or ${NAME} fills it in")
+	}
 }
 
 // Challenge is a kind of proof that one holds a name.

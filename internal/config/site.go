@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
 )
 
 // A Site is all that is served under one name.
@@ -121,7 +122,7 @@ func (f *Forward) Defaults() {
 func (f *Forward) ValidateConfig(d *Decoder, n *Node) {
 	for _, key := range []string{"upgrade", "hide"} {
 		for _, item := range n.Get(key).all() {
-			if !IsToken(item.Value) {
+			if item.Kind == Scalar && !item.IsOff() && !IsToken(item.Value) {
 				d.Errorf(item, "bad-name", "%s is not a name that HTTP has (RFC 9110, section 5.6.2)", describe(item))
 			}
 		}
@@ -167,6 +168,8 @@ func (*Match) ConfigForms() []any { return []any{Condition{}, []Condition{}} }
 // A Condition holds for a request if all of its keys do; a list means any of its items. Its short form is a path.
 type Condition struct {
 	Node *Node `conf:",node"`
+	// Faulty says that something is wrong with it, which has been reported.
+	Faulty bool
 
 	// Host is a name, or "*.example.com".
 	Host []string `conf:"host,one"`
@@ -190,10 +193,12 @@ func (*Condition) ConfigName() string { return "match" }
 // DecodeConfig implements NodeDecoder.
 func (c *Condition) DecodeConfig(d *Decoder, n *Node) {
 	c.Node = n
+	before := d.errors
+	defer func() { c.Faulty = d.errors != before }()
 	switch n.Kind {
 	case Map:
 		d.Fields(n, c)
-		if len(n.Entries) == 0 {
+		if len(n.Entries) == 0 && !n.gap {
 			d.Errorf(n, "no-value", "an empty map matches everything; leave the route out, or write match: /*")
 		}
 	case Scalar:
@@ -212,12 +217,20 @@ func (*Condition) ConfigForms() []any {
 
 // ValidateConfig implements Validator.
 func (c *Condition) ValidateConfig(d *Decoder, n *Node) {
+	for _, e := range n.Entries {
+		checkNotEmpty(d, e)
+	}
 	for _, path := range n.Get("path").all() {
-		checkPath(d, path)
+		if path.Kind == Scalar {
+			checkPath(d, path)
+		}
 	}
 	for _, method := range n.Get("method").all() {
-		if !IsToken(method.Value) {
-			d.Errorf(method, "bad-name", "%s is not a method", describe(method))
+		checkMethod(d, method)
+	}
+	for i, expression := range n.Get("path_regexp").all() {
+		if expression.Kind == Scalar && expression.Value == "" && i < len(c.PathRegexp) {
+			d.Errorf(expression, "bad-regexp", "an empty expression is found in every path")
 		}
 	}
 	if header := n.Get("header"); header != nil {
@@ -229,17 +242,60 @@ func (c *Condition) ValidateConfig(d *Decoder, n *Node) {
 	}
 }
 
+// checkNotEmpty refuses a condition without a value: it would hold for every request.
+func checkNotEmpty(d *Decoder, e Entry) {
+	switch {
+	case e.Value.Kind == List && len(e.Value.Items) == 0:
+		d.Hintf(e.Value, "no-value", "leave the key out", "an empty list matches nothing")
+	case e.Value.Kind == Map && len(e.Value.Entries) == 0 && !e.Value.gap:
+		d.Hintf(e.Value, "no-value", "leave the key out", "an empty map matches everything")
+	case e.Value.Kind == Map && (e.Key.Value == "header" || e.Key.Value == "query"):
+		for _, inner := range e.Value.Entries {
+			checkNotEmpty(d, inner)
+		}
+	}
+}
+
+// checkMethod refuses what is no method. GET and get are two methods (RFC 9110, section 9.1), of which nobody means the second.
+func checkMethod(d *Decoder, n *Node) {
+	upper := strings.ToUpper(n.Value)
+	words := strings.FieldsFunc(n.Value, func(r rune) bool { return r == ' ' || r == ',' || r == '|' })
+	switch {
+	case n.Kind != Scalar:
+	case !IsToken(n.Value) && len(words) > 1 && !n.Secret:
+		d.Hintf(n, "bad-name", fmt.Sprintf("write [%s]", strings.Join(words, ", ")), "%s is not a method", describe(n))
+	case !IsToken(n.Value):
+		d.Errorf(n, "bad-name", "%s is not a method", describe(n))
+	case upper != n.Value && !n.Secret:
+		diag := at(n, Warning, "method-case", fmt.Sprintf("did you mean %q?", upper), fmt.Sprintf("case counts in methods: %q takes no request of a usual client", n.Value))
+		d.Report(diag)
+	}
+}
+
 // checkPath refuses a pattern that no path can match.
 func checkPath(d *Decoder, n *Node) bool {
 	if n.Value != "" && (n.Value[0] == '/' || n.Value[0] == '*') {
 		return true
 	}
-	hint := ""
-	if !n.Secret {
-		hint = fmt.Sprintf("did you mean %q?", "/"+n.Value)
-	}
-	d.Hintf(n, "bad-path", hint, "a path begins with /")
+	d.Hintf(n, "bad-path", pathHint(n), "a path begins with /")
 	return false
+}
+
+// pathHint says which path, or which other condition, was likely meant.
+func pathHint(n *Node) string {
+	_, rest, isURL := strings.Cut(n.Value, "://")
+	expression := strings.TrimLeft(n.Value, "~* ")
+	switch {
+	case n.Secret, n.IsOff():
+		return ""
+	case isURL && strings.Contains(rest, "/"):
+		return fmt.Sprintf("did you mean %q?", rest[strings.Index(rest, "/"):])
+	case strings.HasPrefix(expression, "^"):
+		return fmt.Sprintf("write { path_regexp: %q }", expression)
+	case strings.Contains(n.Value, " "):
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", "/"+n.Value)
 }
 
 // all returns the items of a list, or n alone, or nothing if n is nil.

@@ -20,6 +20,11 @@ func ParseSiteName(s string) (SiteName, error) {
 	if !found {
 		scheme, rest = "https", s
 	}
+	for _, almost := range []string{"http:", "https:"} {
+		if host, ok := strings.CutPrefix(s, almost); ok && !found && strings.Trim(host, "/") != "" {
+			return SiteName{}, nameFault("two slashes belong after the scheme", almost+"//"+strings.TrimLeft(host, "/"))
+		}
+	}
 	n := SiteName{Scheme: strings.ToLower(scheme)}
 	switch n.Scheme {
 	case "http":
@@ -29,7 +34,7 @@ func ParseSiteName(s string) (SiteName, error) {
 	case "tcp", "tls", "udp", "ftp", "sftp":
 		return SiteName{}, nameFault(fmt.Sprintf("%s:// sites are not built yet", n.Scheme), "")
 	default:
-		return SiteName{}, nameFault(fmt.Sprintf("scheme %q is not known; a site is http:// or https://", scheme), "")
+		return SiteName{}, nameFault(fmt.Sprintf("scheme %q is not known; a site is http:// or https://", scheme), nearScheme(scheme, rest))
 	}
 	if err := n.parseRest(s, rest, found); err != nil {
 		return SiteName{}, err
@@ -39,14 +44,17 @@ func ParseSiteName(s string) (SiteName, error) {
 
 // parseRest reads what follows the scheme of s.
 func (n *SiteName) parseRest(s, rest string, hasScheme bool) error {
+	switch {
+	case strings.Contains(rest, ","), strings.Contains(rest, " http"):
+		return nameFault("a site has one name; give the others sites of their own", "")
+	case strings.Contains(rest, " "):
+		return nameFault("a site's name has no spaces", "")
+	}
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		if rest[i:] == "/" {
 			return nameFault("a site's name ends with its host or port", strings.TrimSuffix(s, "/"))
 		}
 		return nameFault("a site's name has no path; match a path with a route", s[:len(s)-len(rest)+i])
-	}
-	if strings.ContainsAny(rest, ", ") {
-		return nameFault("a site has one name; give the others sites of their own", "")
 	}
 	host, port, err := splitPort(rest)
 	if err != nil {
@@ -62,7 +70,7 @@ func (n *SiteName) parseRest(s, rest string, hasScheme bool) error {
 	}
 	switch {
 	case n.Host == "" && port == "":
-		return nameFault("a site needs a host or a port", "")
+		return nameFault("a site needs a host or a port", fmt.Sprintf("%s://:%d", n.Scheme, n.Port))
 	case n.Host == "" && !hasScheme:
 		return nameFault("a port alone does not say whether there is TLS: write http:// or https:// before it", "http://"+s)
 	case n.Port == 80 && !hasScheme:
@@ -77,12 +85,24 @@ func (n *SiteName) parseHost(host string) error {
 		return nil
 	}
 	if host == "*" {
-		return nameFault(`any host is written without a host: "http://:8080"`, "")
+		return nameFault("any host is written without a host, and with a port", fmt.Sprintf("%s://:%d", n.Scheme, n.Port))
 	}
 	if addr, err := netip.ParseAddr(n.Host); err == nil && addr.Is6() {
 		return nil
 	}
 	return checkHost(strings.TrimPrefix(n.Host, "*."))
+}
+
+// nearScheme returns a name with the scheme that was likely meant, "" if that is not known. WebSockets come over HTTP.
+func nearScheme(scheme, rest string) string {
+	known, ok := map[string]string{"ws": "http", "wss": "https"}[scheme]
+	if !ok {
+		known = nearest(scheme, []string{"http", "https", "h2c"})
+	}
+	if known == "" {
+		return ""
+	}
+	return known + "://" + rest
 }
 
 // TLS reports whether the site's listener has TLS.

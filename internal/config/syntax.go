@@ -67,10 +67,12 @@ func (r *reader) words(fault *yaml.LoadError, seen, begun Pos) Diagnostic {
 		return Diagnostic{Pos: seen, Width: r.wordWidth(seen), Text: "items of a list and keys of a map can't be mixed at the same indentation"}
 	case "found unexpected end of stream", "found unexpected document indicator":
 		return Diagnostic{Pos: begun, Text: "this quote is not closed"}
-	case "found unknown escape character", "found invalid Unicode character escape code", "did not find expected hexdecimal number":
+	case "found unknown escape character", "found invalid Unicode character escape code", "did not find expected hexdecimal number", "did not find expected hexadecimal number":
 		return Diagnostic{Pos: seen, Width: 2, Text: `this backslash begins no escape that YAML knows`, Suggestion: `use single quotes, or \\ for a backslash`}
 	case "did not find expected node content":
 		return Diagnostic{Pos: seen, Text: "a value is missing here"}
+	case "did not find expected <document start>":
+		return Diagnostic{Pos: seen, Width: r.wordWidth(seen), Text: "something follows the end of the configuration"}
 	}
 	return r.otherWords(fault, seen, begun)
 }
@@ -106,11 +108,14 @@ func (r *reader) secondColon(seen Pos) Diagnostic {
 	}
 	line := r.lines[seen.Line-1]
 	first := strings.Index(line+" ", ": ")
-	if above == 0 || first < 0 || utf8.RuneCountInString(line[:first])+1 != seen.Column || indent(line) <= indent(r.lines[above-1]) {
+	if above == 0 || first < 0 || utf8.RuneCountInString(line[:first])+1 != seen.Column || indent(line) < indent(r.lines[above-1]) {
 		return diag
 	}
 	if upper := r.lines[above-1]; !strings.Contains(upper+" ", ": ") {
 		return r.noColon(Pos{r.file, above, indent(upper) + 1})
+	}
+	if indent(line) == indent(r.lines[above-1]) {
+		return diag
 	}
 	start := Pos{r.file, seen.Line, indent(line) + 1}
 	text := "this line is indented as if it belonged to the value above it"
@@ -136,12 +141,58 @@ func (r *reader) unclosed(fault *yaml.LoadError, seen, begun Pos) Diagnostic {
 		}
 		return diag
 	}
+	if r.closes(begun, seen) {
+		return Diagnostic{Pos: seen, Width: r.wordWidth(seen), Text: "a comma is missing before this"}
+	}
 	return Diagnostic{Pos: begun, Text: fmt.Sprintf("this is not closed: %q is missing", end)}
+}
+
+// closes reports whether the bracket at begun is closed somewhere behind seen: then something is missing at seen. Brackets in quotes don't count.
+func (r *reader) closes(begun, seen Pos) bool {
+	depth := 0
+	var quote byte
+	text := r.rest(begun)
+	for line := begun.Line; ; text = r.lines[line-1] {
+		for i := range len(text) {
+			if text[i] == '#' && quote == 0 && i > 0 && text[i-1] == ' ' {
+				break // what follows is a comment
+			}
+			switch c := text[i]; {
+			case quote != 0:
+				if c == quote {
+					quote = 0
+				}
+			case c == '"' || c == '\'':
+				quote = c
+			case c == '[' || c == '{':
+				depth++
+			case c == ']' || c == '}':
+				depth--
+			}
+			if depth == 0 && quote == 0 {
+				return line >= seen.Line
+			}
+		}
+		if line++; line > len(r.lines) {
+			return false
+		}
+	}
 }
 
 // noColon is for a line of a map without ": ".
 func (r *reader) noColon(begun Pos) Diagnostic {
 	diag := Diagnostic{Pos: begun, Width: r.wordWidth(begun), Text: `": " is missing after this key`}
+	if above := begun.Line - 1; above > 0 && strings.HasPrefix(strings.TrimLeft(r.lines[above-1], " "), "- ") && indent(r.lines[above-1]) == begun.Column-1 {
+		diag.Text, diag.Suggestion = "a hyphen is missing before this item", fmt.Sprintf("did you mean %q?", "- "+strings.TrimRight(r.rest(begun), " "))
+		return diag
+	}
+	if rest := r.rest(begun); strings.HasPrefix(rest, "//") || strings.HasPrefix(rest, "/*") {
+		diag.Text, diag.Suggestion = "this is no setting", "a comment begins with #"
+		return diag
+	} else if key, value, found := strings.Cut(rest, "="); found {
+		diag.Suggestion = fmt.Sprintf("did you mean %q?", strings.TrimSpace(key)+": "+strings.TrimSpace(value))
+		return diag
+	}
 	if key, value, found := strings.Cut(r.rest(begun), ":"); found && value != "" {
 		diag.Suggestion = fmt.Sprintf("a space belongs after the colon: %q", key+": "+strings.TrimSpace(value))
 	}
@@ -151,6 +202,9 @@ func (r *reader) noColon(begun Pos) Diagnostic {
 // noKey is for something in a block map that is no key: a wrong indentation, or text behind a value.
 func (r *reader) noKey(seen Pos) Diagnostic {
 	line := r.lines[seen.Line-1]
+	if strings.HasPrefix(r.rest(seen), "- ") && seen.Column <= indent(line)+1 {
+		return Diagnostic{Pos: seen, Text: "an item of a list can't stand among the keys of a map", Suggestion: "indent it below the key that it belongs to, or take the hyphen away"}
+	}
 	if before := indent(line); seen.Column <= before+1 {
 		text := "this line's indentation fits nothing above it"
 		return Diagnostic{Pos: seen, Width: r.wordWidth(seen), Text: text, Suggestion: "indent it like the lines that it belongs to"}

@@ -4,8 +4,12 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"math"
+	"net"
 	"net/netip"
 	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,7 +23,7 @@ func (d *Decoder) special(n *Node, v reflect.Value, f *field) bool {
 		d.nodes(n, into)
 	case *[]Entry:
 		if n.Kind != Map {
-			d.wrong(n, "wrong-type", "a map", "")
+			d.wrong(n, "wrong-type", "a map", mapHint(n))
 			return true
 		}
 		*into = n.Entries
@@ -57,7 +61,15 @@ func parsed[T any](d *Decoder, n *Node, into *T, f *field, parse func(string) (T
 		d.wrong(n, "wrong-type", want, "")
 		return
 	}
+	if n.IsOff() {
+		d.wrong(n, "wrong-type", want, "")
+		return
+	}
 	value, err := parse(n.Value)
+	if none := strings.Trim(n.Value, "0smhdKMGTiB") == "" && strings.HasPrefix(n.Value, "0") && !n.Secret; none && f.off && (err != nil || f.min != "") {
+		d.Hintf(n, code, "for none write off", "%s: %s is wrong", d.name(), describe(n))
+		return
+	}
 	if err != nil {
 		d.scalarError(n, code, err)
 		return
@@ -122,7 +134,7 @@ func (d *Decoder) network(n *Node, into *netip.Prefix) {
 	if err != nil {
 		addr, addrErr := netip.ParseAddr(n.Value)
 		if addrErr != nil || addr.Zone() != "" {
-			d.wrong(n, "bad-network", want, "")
+			d.wrong(n, "bad-network", want, networkHint(n))
 			return
 		}
 		prefix = netip.PrefixFrom(addr, addr.BitLen())
@@ -138,10 +150,32 @@ func (d *Decoder) network(n *Node, into *netip.Prefix) {
 	*into = prefix
 }
 
+// networkHint is for a network with a mask instead of a number of bits, and for blanks around one.
+func networkHint(n *Node) string {
+	text := strings.TrimSpace(n.Value)
+	if address, mask, found := strings.Cut(text, "/"); found {
+		m, err := netip.ParseAddr(mask)
+		if err == nil && m.Is4() {
+			ones, bits := net.IPMask(m.AsSlice()).Size()
+			if bits > 0 {
+				text = fmt.Sprintf("%s/%d", address, ones)
+			}
+		}
+	}
+	if prefix, err := netip.ParsePrefix(text); err == nil && !n.Secret {
+		return fmt.Sprintf("did you mean %q?", prefix.Masked())
+	}
+	return ""
+}
+
 func (d *Decoder) address(n *Node, into *netip.Addr) {
 	addr, err := netip.ParseAddr(n.Value)
 	if n.Kind != Scalar || err != nil {
-		d.wrong(n, "bad-address", "an IP address", "")
+		hint := ""
+		if with, err := netip.ParseAddrPort(n.Value); err == nil && !n.Secret {
+			hint = fmt.Sprintf("without its port: %q", with.Addr())
+		}
+		d.wrong(n, "bad-address", "an IP address", hint)
 		return
 	}
 	*into = addr
@@ -157,8 +191,25 @@ func (d *Decoder) text(n *Node, into encoding.TextUnmarshaler) {
 		if n.Secret {
 			text = "it can't be read"
 		}
+		if _, ok := into.(*regexp.Regexp); ok {
+			d.Hintf(n, "bad-regexp", RegexpHint(n), "%s: %s", d.name(), strings.TrimPrefix(text, "error parsing regexp: "))
+			return
+		}
 		d.Errorf(n, "bad-value", "%s: %s", d.name(), text)
 	}
+}
+
+// RegexpHint says why an expression of other programs is none here, "" if that is not known.
+func RegexpHint(n *Node) string {
+	for _, sign := range []string{"(?=", "(?!", "(?<=", "(?<!", "(?>", `\1`, `\2`} {
+		if strings.Contains(n.Value, sign) && !n.Secret {
+			return "RE2 has no lookaround and no back-references"
+		}
+	}
+	if strings.HasPrefix(n.Value, "*") && !n.Secret {
+		return fmt.Sprintf("did you mean %q?", "."+n.Value)
+	}
+	return ""
 }
 
 // scalar decodes strings, bools and numbers.
@@ -185,7 +236,11 @@ func (d *Decoder) str(n *Node, v reflect.Value, f *field) {
 		return
 	}
 	if words, ok := v.Addr().Interface().(Words); ok {
-		d.word(n, v, words.ConfigWords())
+		d.word(n, v, words)
+		return
+	}
+	if n.IsOff() && f.key != "" && !f.off {
+		d.Hintf(n, "wrong-type", `the text itself is written "off"`, "%s can't be off; it wants a text", d.name())
 		return
 	}
 	if f.text || d.OneLine(n) {
@@ -194,16 +249,26 @@ func (d *Decoder) str(n *Node, v reflect.Value, f *field) {
 }
 
 // word takes one of a closed set.
-func (d *Decoder) word(n *Node, v reflect.Value, words []string) {
+func (d *Decoder) word(n *Node, v reflect.Value, of Words) {
+	words := of.ConfigWords()
 	for _, word := range words {
 		if n.Value == word {
 			v.SetString(word)
 			return
 		}
 	}
+	all := append(slices.Clone(words), plannedWords(of)...)
+	if slices.Contains(all, n.Value) && !n.Secret {
+		d.Hintf(n, "not-built", "this version of Sluice has "+orList(words), "%s: %s is not built yet", d.name(), n.Value)
+		return
+	}
 	hint := ""
-	if best := nearest(n.Value, words); best != "" && !n.Secret {
+	switch best := nearest(n.Value, all); {
+	case best == "" || n.Secret:
+	case slices.Contains(words, best):
 		hint = fmt.Sprintf("did you mean %q?", best)
+	default:
+		hint = fmt.Sprintf("did you mean %q? This version of Sluice does not have it yet", best)
 	}
 	d.Hintf(n, "bad-word", hint, "%s is %s, not %s", d.name(), orList(words), describe(n))
 }
@@ -223,7 +288,11 @@ func (d *Decoder) OneLine(n *Node) bool {
 	if i < 0 {
 		return true
 	}
-	d.Errorf(n, "control-character", "%s holds %s", d.name(), controlName([]rune(n.Value[i:])[0]))
+	hint := ""
+	if n.Value[i] == '\n' && !n.Secret {
+		hint = "write it in one line"
+	}
+	d.Hintf(n, "control-character", hint, "%s holds %s", d.name(), controlName([]rune(n.Value[i:])[0]))
 	return false
 }
 
@@ -261,7 +330,7 @@ func (d *Decoder) number(n *Node, want string) bool {
 	first, _ := cutDigits(digits)
 	switch {
 	case n.Kind != Scalar || first == "":
-		d.wrong(n, "wrong-type", want, "")
+		d.wrong(n, "wrong-type", want, numberHint(n))
 	case n.Quoted:
 		d.wrong(n, "wrong-type", want, "leave the quotes out")
 	case len(first) > 1 && first[0] == '0':
@@ -313,7 +382,21 @@ func (d *Decoder) numberError(n *Node, want string, err error) {
 		d.Errorf(n, "out-of-range", "%s: %s is too large", d.name(), describe(n))
 		return
 	}
-	d.wrong(n, "wrong-type", want, "")
+	d.wrong(n, "wrong-type", want, numberHint(n))
+}
+
+// numberHint is for whole numbers as other programs write them: 0x10, 1_000, 1e3, +2.
+func numberHint(n *Node) string {
+	if n.Kind != Scalar || n.Secret {
+		return ""
+	}
+	if i, err := strconv.ParseInt(strings.TrimPrefix(n.Value, "+"), 0, 64); err == nil {
+		return fmt.Sprintf("did you mean %d?", i)
+	}
+	if x, err := strconv.ParseFloat(n.Value, 64); err == nil && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+		return fmt.Sprintf("did you mean %d?", int64(x))
+	}
+	return ""
 }
 
 func (d *Decoder) float(n *Node, v reflect.Value, f *field) {

@@ -29,7 +29,9 @@ type Problem struct {
 	Rule  int // in Sites[Site].Rules
 	Match int // in the rule's Matches
 	Path  int // in the match's Path; -1 means the whole match
-	By    int // the rule of the same site, or the site, that takes all
+	By    int // the rule of the same site that takes all, or the site
+	// ByMatch and ByPath are what of that rule does: its match, and the path of that.
+	ByMatch, ByPath int
 	// Pattern and ByPattern are what the two rules say of paths, or the host, as messages name them.
 	Pattern, ByPattern string
 }
@@ -45,15 +47,15 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%q never matches: %q takes it first; move it up", p.Pattern, p.ByPattern)
 }
 
-// unreachable returns the matches and paths of s that never take a request. number is the site's.
-func (s *site) unreachable(number int, host Host) []Problem {
+// unreachable returns the matches and paths of s that never take a request. number is the site's, and hosts are the sites of its listener.
+func (s *site) unreachable(number int, hosts *hosts) []Problem {
 	var problems []Problem
 	for i := range s.rules {
 		for k := range s.rules[i].Matches {
 			m := &s.rules[i].Matches[k]
 			p := Problem{Site: number, Rule: i, Match: k, Path: -1, By: -1}
-			if len(m.Host) > 0 && !slices.ContainsFunc(m.Host, func(h Host) bool { return h.covers(host) || host.covers(h) }) {
-				p.Kind, p.Pattern = OtherHost, m.Host[0].String()
+			if by, other := s.noHost(m, hosts); other {
+				p.Kind, p.Pattern, p.By = OtherHost, m.Host[0].String(), by
 				problems = append(problems, p)
 				continue
 			}
@@ -64,6 +66,36 @@ func (s *site) unreachable(number int, host Host) []Problem {
 	return problems
 }
 
+// noHost reports whether none of m's hosts is the site's. by is the site that has the first of them, -1 if none has.
+func (s *site) noHost(m *Match, hosts *hosts) (by int, other bool) {
+	if len(m.Host) == 0 {
+		return -1, false
+	}
+	for _, h := range m.Host {
+		if h.covers(s.host) || s.host.covers(h) && hosts.owner(h) == s {
+			return -1, false
+		}
+	}
+	if owner := hosts.owner(m.Host[0]); owner != nil {
+		return owner.index, true
+	}
+	return -1, true
+}
+
+// owner returns the site that gets the requests of a host; of a wildcard, the site that all of them come to but for those of sites with a name of their own.
+func (h *hosts) owner(host Host) *site {
+	switch host.kind {
+	case exactHost:
+		return h.find([]byte(host.name))
+	case wildHost:
+		if s := h.wild[host.name]; s != nil {
+			return s
+		}
+		return h.find([]byte("*" + host.name))
+	}
+	return h.any
+}
+
 // taken returns p for each path of m that rules before p.Rule take, or once if m has no paths and all of it is taken.
 func (s *site) taken(p Problem, m *Match) []Problem {
 	var problems []Problem
@@ -71,6 +103,7 @@ func (s *site) taken(p Problem, m *Match) []Problem {
 	for i, path := range paths {
 		if by := s.taker(p.Rule, m, path); by != nil {
 			p.Path, p.By, p.Pattern, p.ByPattern = i, by.rule, m.pathText(i), by.text()
+			p.ByMatch, p.ByPath = s.place(by)
 			problems = append(problems, p)
 		}
 	}
@@ -82,6 +115,23 @@ func (s *site) taken(p Problem, m *Match) []Problem {
 	}
 	problems[0].Path = -1
 	return problems[:1]
+}
+
+// place returns the indexes of e's match and path in its rule.
+func (s *site) place(e *entry) (match, path int) {
+	matches := s.rules[e.rule].Matches
+	for i := range matches {
+		if &matches[i] != e.match {
+			continue
+		}
+		for k := range matches[i].Path {
+			if &matches[i].Path[k] == e.path {
+				return i, k
+			}
+		}
+		return i, 0
+	}
+	return 0, 0
 }
 
 // text is how messages name e.

@@ -1,6 +1,8 @@
 package route
 
 import (
+	"slices"
+
 	"sluice/internal/exchange"
 )
 
@@ -32,19 +34,27 @@ func Build(sites []Site, fallbacks Fallbacks) (*Table, []Problem) {
 	t := &Table{listeners: map[string]*hosts{}, fallbacks: fallbacks}
 	seen := map[[2]string]int{}
 	var problems []Problem
+	var built []*site // nil for those that are there twice
 	for i := range sites {
 		s := &sites[i]
 		key := [2]string{s.Listener, s.Host.String()}
 		if by, ok := seen[key]; ok {
 			problems = append(problems, Problem{Kind: DuplicateSite, Site: i, Rule: -1, Match: -1, Path: -1, By: by, Pattern: s.Host.String()})
+			built = append(built, nil)
 			continue
 		}
 		seen[key] = i
-		built := newSite(s)
-		built.index = i
-		problems = append(problems, built.unreachable(i, s.Host)...)
-		t.hosts(s.Listener).add(s.Host, built)
+		one := newSite(s)
+		one.index = i
+		built = append(built, one)
+		t.hosts(s.Listener).add(s.Host, one)
 	}
+	for i, one := range built {
+		if one != nil {
+			problems = append(problems, one.unreachable(i, t.hosts(sites[i].Listener))...)
+		}
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int { return a.Site - b.Site })
 	return t, problems
 }
 

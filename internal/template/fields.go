@@ -3,6 +3,7 @@ package template
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"sluice/internal/config"
@@ -73,14 +74,28 @@ func decodeLines(d *config.Decoder, n *config.Node, kind Kind) []Line {
 		}
 		seen[strings.ToLower(name)] = name
 		line := Line{Name: []byte(name)}
-		for _, value := range items(e.Value) {
-			if t := Decode(d, value, valueKind(kind, name), 0); t != nil {
-				line.Values = append(line.Values, t)
+		d.Under(e.Key, func() {
+			for _, value := range items(e.Value) {
+				if t := Decode(d, value, valueKind(kind, name), 0); t != nil {
+					warnOfSecret(d, value, kind, name)
+					line.Values = append(line.Values, t)
+				}
 			}
-		}
+		})
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// secretField finds names of fields whose values are keys and passwords.
+var secretField = regexp.MustCompile(`(?i)^(proxy-)?authorization$|api-?key|token|secret|password|passwd`)
+
+// warnOfSecret warns of a key or password for servers that stands in the configuration as it is.
+func warnOfSecret(d *config.Decoder, value *config.Node, kind Kind, name string) {
+	const least = 8 // bytes; what is shorter is no key
+	if kind == RequestField && secretField.MatchString(name) && !value.Secret && len(value.Value) >= least && !strings.Contains(value.Value, "{") {
+		d.Warnf(value, "plain-secret", "this value can be read by all who read this file; ${file:PATH} or ${NAME} fills it in")
+	}
 }
 
 // valueKind is kind, but Location for the field with that name: whatever sets it, it must not lead to another host.
@@ -108,6 +123,8 @@ func Decode(d *config.Decoder, n *config.Node, kind Kind, captures int) *Templat
 	switch {
 	case err == nil:
 		return t
+	case n.Secret && strings.IndexFunc(n.Value, func(r rune) bool { return r < ' ' || r == 0x7F }) >= 0:
+		d.Errorf(n, "bad-template", "the hidden value holds a line break or another control character")
 	case n.Secret:
 		d.Errorf(n, "bad-template", `this value can't be read as a template; braces in it are written "{{" and "}}"`)
 	default:

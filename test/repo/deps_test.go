@@ -71,6 +71,7 @@ const layers = `
 var libraries = map[string]string{
 	"go.yaml.in/yaml/v4":                       "internal/config",
 	"github.com/spf13/cobra":                   "internal/cli",
+	"github.com/spf13/pflag":                   "internal/cli",
 	"github.com/gdamore/tcell/v2":              "internal/cli/top",
 	"go.opentelemetry.io/proto/slim/otlp":      "internal/observe/otlptest", // tests only
 	"google.golang.org/protobuf":               "internal/observe/otlptest", // tests only

@@ -112,7 +112,8 @@ func (*Page) ConfigForms() []any {
 // ValidateConfig implements config.Validator.
 func (p *Page) ValidateConfig(d *config.Decoder, n *config.Node) {
 	set := 0
-	for _, isSet := range []bool{p.File != nil, p.Body != "", p.Redirect != nil} {
+	body := n.Get("body")
+	for _, isSet := range []bool{p.File != nil, p.Body != "" || body != nil && body.Kind != config.Scalar, p.Redirect != nil} {
 		if isSet {
 			set++
 		}

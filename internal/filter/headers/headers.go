@@ -46,6 +46,32 @@ type ResponseEdits struct {
 	Remove []string `conf:"remove,one,off"`
 }
 
+// ConfigHint implements config.Hinter.
+func (*Config) ConfigHint(key string) string {
+	if !isFieldLike(key) {
+		return ""
+	}
+	return "fields stand below: response: { set: { " + key + ": … } }"
+}
+
+// ConfigHint implements config.Hinter.
+func (*RequestEdits) ConfigHint(key string) string { return editsHint(key) }
+
+// ConfigHint implements config.Hinter.
+func (*ResponseEdits) ConfigHint(key string) string { return editsHint(key) }
+
+func editsHint(key string) string {
+	if !isFieldLike(key) {
+		return ""
+	}
+	return "fields stand below: set: { " + key + ": … }"
+}
+
+// isFieldLike reports whether key is the name of a field rather than a misspelt setting: it has a capital or a hyphen.
+func isFieldLike(key string) bool {
+	return config.IsToken(key) && strings.ContainsAny(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
+}
+
 // ValidateConfig implements config.Validator.
 func (e *RequestEdits) ValidateConfig(d *config.Decoder, n *config.Node) {
 	checkRemove(d, n.Get("remove"), template.RequestField)

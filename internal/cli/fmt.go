@@ -1,0 +1,154 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"sluice/internal/config"
+)
+
+func newFmt() *cobra.Command {
+	var only, diff bool
+	c := &cobra.Command{
+		Use:   "fmt [FILE…]",
+		Short: "Bring config files into the one layout",
+		Long: `Bring config files into the one layout: two spaces for each level, one
+blank between tokens, at most one empty line in a row. Comments are kept, keys
+keep their order. Files are replaced at once and keep their mode and owner.
+
+Without a file, ./sluice.yaml is written; - is standard input and output.`,
+		Example: `  sluice fmt sluice.yaml sites/*.yaml
+  sluice fmt --check sluice.yaml         for CI: status 1 if it differs
+  sluice fmt --diff sluice.yaml          what would change
+  sluice fmt - < old.yaml > new.yaml`,
+		ValidArgsFunction: configFiles,
+		RunE: does(func(c *cobra.Command, files []string) error {
+			if len(files) == 0 {
+				files = []string{"sluice.yaml"}
+			}
+			var all error
+			for _, name := range files {
+				if err := formatFile(c, name, only, diff); err != nil {
+					all = worse(all, err)
+				}
+			}
+			return all
+		}),
+	}
+	c.Flags().BoolVar(&only, "check", false, "write nothing; name the files that differ and end with status 1")
+	c.Flags().BoolVar(&diff, "diff", false, "write nothing; show what would change")
+	return c
+}
+
+// worse returns the error of several files that decides the exit status: a fault in a file goes before everything else.
+func worse(a, b error) error {
+	if a == nil || errors.Is(b, errReported) {
+		return b
+	}
+	return a
+}
+
+// formatFile formats one file, or standard input.
+func formatFile(c *cobra.Command, name string, only, diff bool) error {
+	if name == "-" {
+		return formatInput(c)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	formatted, err := formatText(c, name, text)
+	switch {
+	case err != nil:
+		return err
+	case bytes.Equal(formatted, text):
+		return nil
+	case diff:
+		fmt.Fprint(c.OutOrStdout(), unified(name, string(text), string(formatted)))
+	case only:
+		fmt.Fprintln(c.OutOrStdout(), name)
+	default:
+		return replaceFile(name, formatted)
+	}
+	if only {
+		return errDiffers
+	}
+	return nil
+}
+
+func formatInput(c *cobra.Command) error {
+	text, err := io.ReadAll(c.InOrStdin())
+	if err != nil {
+		return err
+	}
+	formatted, err := formatText(c, "standard input", text)
+	if err == nil {
+		_, err = c.OutOrStdout().Write(formatted)
+	}
+	return err
+}
+
+// formatText formats the content of a file; its faults are printed.
+func formatText(c *cobra.Command, name string, text []byte) ([]byte, error) {
+	d := &config.Decoder{}
+	formatted := config.Format(d, name, text)
+	if d.Failed() {
+		w := c.ErrOrStderr()
+		if err := d.Render(w, isTerminal(w)); err != nil {
+			return nil, err
+		}
+		return nil, errReported
+	}
+	return formatted, nil
+}
+
+// replaceFile writes a file anew in one step, so that nobody reads half of it. Mode and owner stay; a symbolic link is followed.
+func replaceFile(name string, content []byte) (err error) {
+	name, err = filepath.EvalSymlinks(name)
+	if err != nil {
+		return err
+	}
+	old, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if !old.Mode().IsRegular() {
+		return &fs.PathError{Op: "fmt", Path: name, Err: errors.New("is not a regular file")}
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".sluice-fmt-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if s, ok := old.Sys().(*syscall.Stat_t); ok && (int(s.Uid) != os.Geteuid() || int(s.Gid) != os.Getegid()) {
+		if err := f.Chown(int(s.Uid), int(s.Gid)); err != nil {
+			return err
+		}
+	}
+	if err := f.Chmod(old.Mode().Perm()); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}

@@ -35,7 +35,8 @@ type Limits struct {
 	HeadTimeout Duration `conf:"head_timeout,min=100ms"`
 	// IdleTimeout is how long a connection may be without an exchange.
 	IdleTimeout Duration `conf:"idle_timeout,min=100ms"`
-	// SendTimeout is the longest a client may take nothing of what is sent to it.
+	// SendTimeout is the longest a client may take nothing of what is sent to it, or a server of a request. A client that takes something but less than min_rate is
+	// given up when it is so far behind.
 	SendTimeout Duration `conf:"send_timeout,min=100ms"`
 	// LingerTimeout is how long what a client still sends is read and dropped after a refusal, so that it gets to read the refusal.
 	LingerTimeout Duration `conf:"linger_timeout,min=100ms"`

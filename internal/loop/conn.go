@@ -20,18 +20,21 @@ type conn struct {
 	closed  bool
 	counted bool // accepted: it counts in Loop.conns; others we opened ourselves
 
+	peerPort uint16 // apart from peerAddr, so that it fills a gap: a connection is small
+	peerAddr netip.Addr
+
 	reader, writer  *task // who waits for In or an end, who for Out
 	readBy, writeBy time.Duration
+	stall           time.Duration // how long writes may wait without a byte taken; 0 is no bound
 	timer           timer
 	handler         Handler
 	relay           *relay // moves what comes and goes, instead of a reader and a writer
 	watched         *conn  // Read ends when this one has been reset by its peer
 	watcher         *conn  // the other end of watched
-	peer            netip.AddrPort
 }
 
 func (l *Loop) newConn(fd int, peer netip.AddrPort) (*conn, syscall.Errno) {
-	c := &conn{loop: l, fd: int32(fd), peer: peer}
+	c := &conn{loop: l, fd: int32(fd), peerAddr: peer.Addr(), peerPort: peer.Port()}
 	c.timer.owner = c
 	c.tag = l.add(fd, c)
 	errno := l.sys.Watch(fd, c.tag, false)
@@ -106,7 +109,7 @@ func (c *conn) hasInput() bool {
 
 // expire implements expirer: the deadline that the timer was set for has come, or has moved since.
 func (c *conn) expire(now time.Duration) {
-	if c.writer != nil && passed(c.writeBy, now) {
+	if c.writer != nil && (passed(c.writeBy, now) || passed(c.writer.lookAt, now)) {
 		c.loop.schedule(c.writer)
 	}
 	if passed(c.readBy, now) {
@@ -126,17 +129,24 @@ func (c *conn) arm() {
 	if c.closed {
 		return // it must not be reachable from the wheel
 	}
-	now := c.loop.now
 	at := c.timer.at
-	if c.writer != nil && c.writeBy > now && (at == 0 || c.writeBy < at) {
-		at = c.writeBy
+	if c.writer != nil {
+		at = c.sooner(c.sooner(at, c.writeBy), c.writer.lookAt)
 	}
-	if (c.reader != nil || c.quiet) && c.readBy > now && (at == 0 || c.readBy < at) {
-		at = c.readBy
+	if c.reader != nil || c.quiet {
+		at = c.sooner(at, c.readBy)
 	}
 	if at != c.timer.at {
 		c.loop.timers.set(&c.timer, at)
 	}
+}
+
+// sooner returns by if that is to come and sooner than at, else at. An instant of 0 is never.
+func (c *conn) sooner(at, by time.Duration) time.Duration {
+	if by > c.loop.now && (at == 0 || by < at) {
+		return by
+	}
+	return at
 }
 
 // Read implements net.Conn.
@@ -259,17 +269,21 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Writev implements Conn.
 func (c *conn) Writev(a, b []byte) (int64, error) {
-	written := int64(0)
+	written, since := int64(0), c.loop.now
 	for len(a)+len(b) > 0 {
 		if len(a) == 0 {
 			a, b = b, nil
 		}
 		n, err := c.tryWrite(a, b)
-		written += int64(n)
-		if err == errAgain {
-			err = c.waitWrite()
-		}
-		if err != nil {
+		switch err {
+		case nil:
+			written, since = written+int64(n), c.loop.now
+		case errAgain:
+			if err := c.waitWrite(since); err != nil {
+				return written, err
+			}
+			continue
+		default:
 			return written, err
 		}
 		if n < len(a) {
@@ -305,8 +319,12 @@ func (c *conn) tryWrite(a, b []byte) (n int, err error) {
 	return n, nil
 }
 
-// waitWrite suspends the running task until there may be room to write.
-func (c *conn) waitWrite() error {
+// stallLooks is how often a write that waits looks whether its peer has taken something, in the time that it may last without. The kernel tells of room only when
+// there is a good deal of it, and a net.Conn of nothing before its end: who has taken less has not taken nothing.
+const stallLooks = 8
+
+// waitWrite suspends the running task until there may be room to write, or it is time to look; nothing has been taken since that instant.
+func (c *conn) waitWrite(since time.Duration) error {
 	if c.loop.current.stopped {
 		return ErrStopped
 	}
@@ -314,6 +332,13 @@ func (c *conn) waitWrite() error {
 		panic("loop: two tasks write to one connection")
 	}
 	t := c.loop.current
+	t.lookAt = 0
+	if c.stall != 0 {
+		if passed(since+c.stall, c.loop.now) {
+			return os.ErrDeadlineExceeded
+		}
+		t.lookAt = min(since+c.stall, c.loop.now+c.stall/stallLooks)
+	}
 	c.writer = t
 	c.arm()
 	err := t.suspend()
@@ -349,6 +374,9 @@ func (c *conn) WriteBy(at time.Duration) {
 		c.arm()
 	}
 }
+
+// WriteStall implements Conn.
+func (c *conn) WriteStall(after time.Duration) { c.stall = after }
 
 // Quiet implements Conn.
 func (c *conn) Quiet(on bool) {
@@ -460,7 +488,7 @@ func (l *Loop) instant(t time.Time) time.Duration {
 }
 
 // Peer implements Conn.
-func (c *conn) Peer() netip.AddrPort { return c.peer }
+func (c *conn) Peer() netip.AddrPort { return netip.AddrPortFrom(c.peerAddr, c.peerPort) }
 
 // Local implements Conn. It asks the kernel: not on the way of every request.
 func (c *conn) Local() netip.AddrPort { return c.loop.sys.LocalAddr(int(c.fd)) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sluice/internal/loop"
@@ -422,5 +423,57 @@ func TestWritesNothingAfterItsDeadline(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 		p.Close()
+	})
+}
+
+func TestAWriteEndsWhenThePeerTakesNothing(t *testing.T) {
+	each(t, func(t *testing.T, m *machine) {
+		c, p := m.pair()
+		defer p.Close()
+		m.do(func(d loop.Driver) {
+			began := d.Now()
+			c.WriteBy(began + long)
+			c.WriteStall(moment)
+			n, err := c.Writev(pattern(100), flood())
+			if n >= 20<<20 || !loop.IsTimeout(err) || d.Now() < began+moment || d.Now() > began+long/2 {
+				t.Error("write: ", n, err, d.Now()-began)
+			}
+			c.Close()
+		})
+	})
+}
+
+// Only where time is not the machine's: a peer that is slow by plan must not be slower by chance.
+func TestAByteThatIsTakenRenewsTheTimeOfAWrite(t *testing.T) {
+	body := func(t *testing.T, m *machine) {
+		c, p := m.pair()
+		content := pattern(1 << 20)
+		writing := m.task(func(d loop.Driver) {
+			began := d.Now()
+			c.WriteStall(moment)
+			n, err := c.Writev(content[:100], content[100:])
+			if n != int64(len(content)) || err != nil || d.Now() < began+2*moment {
+				t.Error("write: ", n, err, d.Now()-began)
+			}
+			c.Close()
+		})
+		var got []byte
+		for piece := make([]byte, len(content)/16); len(got) < len(content); {
+			m.pass(moment / 2)
+			n, err := p.Read(piece)
+			if err != nil {
+				t.Fatalf("after %d bytes: %v", len(got), err)
+			}
+			got = append(got, piece[:n]...)
+		}
+		writing()
+		p.Close()
+		if !bytes.Equal(got, content) {
+			t.Error("the content is not the same")
+		}
+	}
+	eachSim(t, body)
+	t.Run("goroutines over fakes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { run(t, newFakes(t), body) })
 	})
 }

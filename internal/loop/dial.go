@@ -28,7 +28,7 @@ func (l *Loop) Dial(network, address string, by time.Duration) (Conn, error) {
 			c.close(false)
 			return nil, os.ErrDeadlineExceeded
 		}
-		if err := c.waitWrite(); err != nil {
+		if err := c.waitWrite(l.now); err != nil {
 			c.close(false)
 			return nil, err
 		}
@@ -124,7 +124,7 @@ func (c *conn) fillPipe(n int64) (pipe, int, error) {
 
 // drainPipe moves up to n bytes from the pipe to the socket; it waits for room.
 func (c *conn) drainPipe(p pipe, n int) (int, error) {
-	for {
+	for since := c.loop.now; ; {
 		if c.closed {
 			return 0, net.ErrClosed
 		}
@@ -140,7 +140,7 @@ func (c *conn) drainPipe(p pipe, n int) (int, error) {
 			return 0, os.NewSyscallError("splice", errno)
 		}
 		c.ready &^= Out
-		if err := c.waitWrite(); err != nil {
+		if err := c.waitWrite(since); err != nil {
 			return 0, err
 		}
 	}

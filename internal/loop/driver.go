@@ -91,6 +91,9 @@ type Conn interface {
 	// ReadBy and WriteBy set until when a wait may last, an instant of Driver.Now; 0 means for ever. An instant in the past ends a wait that is under way.
 	ReadBy(at time.Duration)
 	WriteBy(at time.Duration)
+	// WriteStall bounds how long a wait of a write may last without the peer taking a byte, whatever is left to be written; 0 is no bound. It holds until the next
+	// call. WriteBy bounds the wait as a whole.
+	WriteStall(after time.Duration)
 	// Quiet says whether the connection is between exchanges: then Read answers ErrQuiet (Loop only) or ErrDraining instead of waiting on.
 	Quiet(on bool)
 	// Await waits until Read would not wait, without holding a buffer; on a quiet connection it answers what Read would. Goroutines returns at once: its Read

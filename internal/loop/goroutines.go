@@ -263,7 +263,9 @@ type netConn struct {
 	net.Conn
 	driver  *Goroutines
 	handler Handler
-	readBy  atomic.Int64 // an instant of Now
+	readBy  atomic.Int64  // an instant of Now
+	writeBy atomic.Int64  // an instant of Now
+	stall   time.Duration // how long a write may last without a byte taken; 0 is no bound
 	quiet   atomic.Bool
 	closed  atomic.Bool
 	ended   atomic.Bool // the peer was seen to have closed
@@ -313,8 +315,13 @@ func (c *netConn) why(err error) error {
 
 // Write implements Conn.
 func (c *netConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
-	return n, c.why(err)
+	written := 0
+	err := c.write(func() (int64, error) {
+		n, err := c.Conn.Write(p[written:])
+		written += n
+		return int64(n), err
+	})
+	return written, err
 }
 
 // Writev implements Conn.
@@ -323,9 +330,46 @@ func (c *netConn) Writev(a, b []byte) (int64, error) {
 		n, err := c.Write(a)
 		return int64(n), err
 	}
-	v := net.Buffers{a, b}
-	n, err := v.WriteTo(c.Conn)
-	return n, c.why(err)
+	v, written := net.Buffers{a, b}, int64(0)
+	err := c.write(func() (int64, error) {
+		n, err := v.WriteTo(c.Conn) // it leaves in v what was not written
+		written += n
+		return n, err
+	})
+	return written, err
+}
+
+// write calls try, which writes what is left, until that has succeeded, has failed, or has been stalled for too long.
+func (c *netConn) write(try func() (int64, error)) error {
+	for by := c.driver.Now() + c.stall; ; {
+		if c.stall != 0 {
+			c.lookBy(c.driver.Now() + c.stall/stallLooks)
+		}
+		n, err := try()
+		if c.stall == 0 || !IsTimeout(err) || passed(time.Duration(c.writeBy.Load()), c.driver.Now()) {
+			return c.why(err)
+		}
+		if n > 0 {
+			by = c.driver.Now() + c.stall
+		} else if passed(by, c.driver.Now()) {
+			return c.why(err)
+		}
+	}
+}
+
+// lookBy makes a write end at an instant, or at WriteBy's if that is sooner: also if another task moves that one now.
+func (c *netConn) lookBy(at time.Duration) {
+	for {
+		by := time.Duration(c.writeBy.Load())
+		if by == 0 || at < by {
+			_ = c.SetWriteDeadline(c.driver.wall(at))
+		} else {
+			_ = c.SetWriteDeadline(c.driver.wall(by))
+		}
+		if by == time.Duration(c.writeBy.Load()) {
+			return
+		}
+	}
 }
 
 // ReadBy implements Conn.
@@ -335,7 +379,16 @@ func (c *netConn) ReadBy(at time.Duration) {
 }
 
 // WriteBy implements Conn.
-func (c *netConn) WriteBy(at time.Duration) { _ = c.Conn.SetWriteDeadline(c.driver.wall(at)) }
+func (c *netConn) WriteBy(at time.Duration) {
+	c.writeBy.Store(int64(at))
+	_ = c.Conn.SetWriteDeadline(c.driver.wall(at))
+}
+
+// WriteStall implements Conn.
+func (c *netConn) WriteStall(after time.Duration) {
+	c.stall = after
+	c.WriteBy(time.Duration(c.writeBy.Load())) // what an earlier write has set does not hold any more
+}
 
 // Quiet implements Conn.
 func (c *netConn) Quiet(on bool) { c.quiet.Store(on) }

@@ -22,12 +22,13 @@ type Stream struct {
 }
 
 // NewStream makes c an end of a tunnel. rest, borrowed until it has been read, is what comes before the bytes of c. idle bounds how long the tunnel may be
-// without a byte in either direction; 0 is no bound.
+// without a byte in either direction; 0 is no bound. Deadlines and bounds of before no longer hold.
 func NewStream(c Conn, rest []byte, idle time.Duration) *Stream {
 	s := &Stream{Conn: c, rest: rest, size: buf.Small, idle: idle}
 	s.touch()
 	s.stillActive()
 	c.WriteBy(0)
+	c.WriteStall(0)
 	return s
 }
 

@@ -372,7 +372,7 @@ func TestSpliceMovesWhatHasCome(t *testing.T) {
 
 func TestSpliceTellsWhichSideFailed(t *testing.T) {
 	eachLoop(t, func(t *testing.T, m *machine) {
-		for _, fails := range []string{"source ends", "source is late", "source is closed", "sink is full", "sink has gone"} {
+		for _, fails := range []string{"source ends", "source is late", "source is closed", "sink is full", "sink takes nothing", "sink has gone"} {
 			from, p := m.pair()
 			to, q := m.pair()
 			wait := m.task(func(d loop.Driver) {
@@ -381,6 +381,8 @@ func TestSpliceTellsWhichSideFailed(t *testing.T) {
 					from.ReadBy(d.Now() + moment)
 				case "sink is full":
 					to.WriteBy(d.Now() + moment)
+				case "sink takes nothing":
+					to.WriteStall(moment)
 				case "source is closed":
 					from.Close()
 				}
@@ -401,7 +403,7 @@ func TestSpliceTellsWhichSideFailed(t *testing.T) {
 			case "sink has gone":
 				q.Close()
 				fallthrough
-			case "sink is full":
+			case "sink is full", "sink takes nothing":
 				send(m, func() { _, _ = p.Write(flood()) })
 			}
 			wait()

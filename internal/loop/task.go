@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"time"
 )
 
 // idleTasksMax is how many coroutines a loop keeps for reuse; a burst's others end and give their stacks back.
@@ -16,13 +17,14 @@ type task struct {
 	stop  func()                  // iter.Pull's stop: this wait and all later ones return ErrStopped
 	yield func(struct{}) bool
 
-	work    work  // what it runs; its task is nil
-	next    *task // in the list of idle ones
-	ops     int   // socket operations since it was resumed
-	due     bool  // in runq
-	running bool  // has something to run, and will be resumed
-	stopped bool  // the loop has ended
-	index   int   // in Loop.tasks
+	work    work          // what it runs; its task is nil
+	next    *task         // in the list of idle ones
+	ops     int           // socket operations since it was resumed
+	lookAt  time.Duration // when the write that it waits in is tried again, room or not; 0 is never
+	due     bool          // in runq
+	running bool          // has something to run, and will be resumed
+	stopped bool          // the loop has ended
+	index   int           // in Loop.tasks
 }
 
 // A work is what a loop has to do in a round; one field is set.

@@ -42,7 +42,7 @@ const (
 	sendTimeout   = time.Minute
 	lingerTimeout = 5 * time.Second
 	tunnelTimeout = time.Hour
-	sendGrant     = buf.Huge * time.Second / rateMin // what a write may take besides: the time of its bytes at the minimum rate
+	sendGrant     = buf.Huge * time.Second / rateMin // what a write may take besides, if it takes something: the time of its bytes at the minimum rate
 )
 
 // A measuredRun is a run whose proxy counts. It has no plan but what its test draws.
@@ -303,7 +303,10 @@ func (w *crowd) judgeEnd(c *slowClient, late time.Duration, err error) {
 // sip takes a byte if one is due. When its time is over the client takes all: there must be less than the whole, and no end in order.
 func (w *crowd) sip(c *slowClient) {
 	now := w.Now()
-	over := now.After(c.limit.Add(sendGrant))
+	over := now.After(c.limit.Add(promptly))
+	if c.slowness == sips {
+		over = now.After(c.limit.Add(sendGrant))
+	}
 	if !over && (c.slowness == takesNothing || now.Before(c.next)) {
 		return
 	}
@@ -409,5 +412,34 @@ func TestSimulationServesOthersBesideThousandsOfSlowClients(t *testing.T) {
 			"limits.min_rate":       w.count[dripsContent],
 			"limits.send_timeout":   w.count[takesNothing] + w.count[sips],
 		})
+	})
+}
+
+// Who reads slowly and keeps to the minimum rate gets all of a response, though it takes many times send_timeout, and though its socket tells of room less often
+// than that.
+func TestSimulationServesASlowReaderToTheEnd(t *testing.T) {
+	eachSeed(8, func(seed uint64) {
+		m := measure(t, seed, slowConfig)
+		w := gather(m, 0)
+		m.serve(slowAddress, w.answerSlow)
+		got := 0
+		m.Go(func() {
+			c, err := m.Dial(proxyAddress)
+			if err != nil {
+				m.failf("%v", err)
+				return
+			}
+			defer c.Close()
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: slow.example\r\nConnection: close\r\n\r\n")
+			for piece := make([]byte, 2*rateMin); err == nil; m.Sleep(time.Second) {
+				var n int
+				n, err = c.Read(piece)
+				got += n
+			}
+			m.check(err == io.EOF && got > sippedSize, "after %d bytes: %v", got, err)
+			got = sippedSize
+		})
+		m.check(m.Until(func() bool { return got == sippedSize }, time.Hour), "%d bytes have come", got)
+		m.over(map[string]int64{})
 	})
 }

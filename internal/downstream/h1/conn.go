@@ -2,7 +2,6 @@ package h1
 
 import (
 	"io"
-	"time"
 
 	"sluice/internal/buf"
 	"sluice/internal/exchange"
@@ -120,6 +119,7 @@ func (c *conn) exchange() {
 	set := c.server.settings()
 	c.count++
 	a.sender = sender{conn: c, x: &a.x, settings: set}
+	c.raw.WriteStall(set.SendTimeout)
 	a.x.Begin(d, &a.sender)
 	a.x.Notes.Began = d.Now()
 	a.x.Client = exchange.Client{Peer: c.raw.Peer(), Conn: c.raw, Secure: set.HTTPS, Listener: c.listener}
@@ -334,16 +334,4 @@ func (c *conn) linger(a *active) {
 		}
 	}
 	c.close()
-}
-
-// sendBy returns until when n bytes must have been taken by the client.
-func (s *Settings) sendBy(now time.Duration, n int) time.Duration {
-	if s.SendTimeout == 0 {
-		return 0
-	}
-	by := now + s.SendTimeout
-	if s.MinRate > 0 {
-		by += time.Duration(int64(n) * int64(time.Second) / s.MinRate)
-	}
-	return by
 }

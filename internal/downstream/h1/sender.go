@@ -3,6 +3,7 @@ package h1
 import (
 	"errors"
 	"io"
+	"time"
 
 	"sluice/internal/buf"
 	"sluice/internal/exchange"
@@ -13,12 +14,16 @@ import (
 // joinBytes is how much content is copied behind the head, so that both leave in one plain send; above it two pieces leave in one gathering send.
 const joinBytes = 2 << 10
 
+// spliceMax is how much content is moved within the kernel at once: as much as a pipe of a loop holds.
+const spliceMax = 512 << 10
+
 // A sender answers one exchange on its connection.
 type sender struct {
 	conn     *conn
 	x        *exchange.Exchange
 	settings *Settings
 	head     *wire.RequestHead // nil until the request has been read whole
+	behind   time.Duration     // time that the client has taken for what it got, less what MinRate grants for that; 0 at least
 	out      []byte            // block that a head or a chunk's frame is written in
 	close    bool              // the connection ends after the response
 	done     bool              // the final response has been sent whole
@@ -177,10 +182,15 @@ func (s *sender) splice(r *exchange.Response) error {
 		return nil
 	}
 	for from != nil && left > 0 {
-		c.WriteBy(s.x.By(s.settings.sendBy(c.Driver().Now(), buf.Huge)))
-		moved, fromSource, err := c.Splice(from, left)
+		began := c.Driver().Now()
+		n := min(left, spliceMax)
+		c.WriteBy(s.sendBy(began, n))
+		moved, fromSource, err := c.Splice(from, n)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return nil
+		}
+		if moved > 0 { // else it was the origin that was waited for
+			s.sent(began, moved)
 		}
 		s.x.Notes.ContentOut += moved
 		if err != nil && !fromSource {
@@ -243,11 +253,37 @@ func (s *sender) write(a, b []byte) error {
 		return nil
 	}
 	c := s.conn.raw
-	c.WriteBy(s.x.By(s.settings.sendBy(c.Driver().Now(), len(a)+len(b))))
-	if _, err := c.Writev(a, b); err != nil {
+	began := c.Driver().Now()
+	c.WriteBy(s.sendBy(began, int64(len(a)+len(b))))
+	n, err := c.Writev(a, b)
+	if err != nil {
 		return s.gone(err)
 	}
+	s.sent(began, n)
 	return nil
+}
+
+// sendBy returns until when n bytes must have been taken by the client. That it takes something at all is WriteStall's matter; this is for one that takes it drop
+// by drop: taking more time than MinRate grants uses up SendTimeout, and bytes that are taken faster give it back. So a client that keeps to the rate is never
+// broken off, whatever the pieces are, and none holds an origin for long.
+func (s *sender) sendBy(now time.Duration, n int64) time.Duration {
+	set := s.settings
+	if set.SendTimeout == 0 || set.MinRate == 0 {
+		return s.x.Deadline
+	}
+	return s.x.By(now + set.SendTimeout - s.behind + set.granted(n))
+}
+
+// sent counts n bytes that the client has taken since began.
+func (s *sender) sent(began time.Duration, n int64) {
+	if took := s.conn.raw.Driver().Now() - began; s.settings.MinRate > 0 && s.behind+took > 0 {
+		s.behind = max(0, s.behind+took-s.settings.granted(n))
+	}
+}
+
+// granted is the time that n bytes may take at MinRate.
+func (s *Settings) granted(n int64) time.Duration {
+	return time.Duration(n * int64(time.Second) / s.MinRate)
 }
 
 // gone says that the client did not take what we sent.

@@ -33,7 +33,7 @@ type Settings struct {
 	// enforced. 0 is no bound.
 	MinRate      int64
 	MinRateAfter time.Duration
-	// SendTimeout bounds how long a client may take nothing of a response; each piece gets the time of MinRate on top.
+	// SendTimeout bounds how long a client may take nothing of a response, and how far behind MinRate it may be with one.
 	SendTimeout time.Duration
 	// LingerTimeout and LingerBytes bound how long and how much is read and thrown away after a refusal, so that the client gets to read it
 	// (RFC 9112, section 9.6).

@@ -143,6 +143,7 @@ func (h *H1) RoundTrip(x *exchange.Exchange, o *Order) *exchange.Error {
 	x.Notes.Connected, x.Notes.Reused, x.Notes.Origin = x.Driver.Now(), reused, c.raw.Peer().Addr()
 	c.x, c.settings, c.timeouts, c.rules = x, h.settings.Load(), o.Timeouts, o.Rules
 	c.raw.Watch(x.Client.Conn)
+	c.raw.WriteStall(c.settings.SendTimeout)
 	if err := c.send(o.Host); err != nil {
 		c.close()
 		return err
@@ -258,11 +259,9 @@ func (c *conn) responseBy(held bool) time.Duration {
 	return c.x.By(after(c.raw.Driver().Now(), c.timeouts.Response))
 }
 
-// idleBy is when the next bytes of the response must be there, sendBy when what is being sent must have been taken.
+// idleBy is when the next bytes of the response must be there, sendBy when what is being sent must have been taken: SendTimeout is WriteStall's.
 func (c *conn) idleBy() time.Duration { return c.x.By(after(c.raw.Driver().Now(), c.timeouts.Idle)) }
-func (c *conn) sendBy() time.Duration {
-	return c.x.By(after(c.raw.Driver().Now(), c.settings.SendTimeout))
-}
+func (c *conn) sendBy() time.Duration { return c.x.Deadline }
 
 // readHead reads one head into c.head and the response's fields.
 func (c *conn) readHead(silent bool) *exchange.Error {

@@ -97,7 +97,7 @@ func statedLength(r *exchange.Response) wire.Framing {
 			return wire.Framing{Kind: wire.FramedLength, Length: n}
 		}
 	}
-	if n, ok := parseLength(r.Fields.Get(exchange.FieldContentLength)); ok {
+	if n, ok := wire.ResponseContentLength(r.Fields.Get(exchange.FieldContentLength)); ok {
 		return wire.Framing{Kind: wire.FramedLength, Length: n}
 	}
 	return wire.Framing{Kind: wire.FramedNone}
@@ -121,14 +121,6 @@ func (s *sender) persist(framing wire.Framing) {
 			s.close = s.x.Response.Origin && !b.ended.Load() || !s.x.Response.Origin && !b.skip()
 		}
 	}
-}
-
-// parseLength reads a Content-Length that has been checked.
-func parseLength(b []byte) (n int64, ok bool) {
-	for _, c := range b {
-		n = n*10 + int64(c-'0')
-	}
-	return n, len(b) > 0
 }
 
 // sendContent sends the head, which is in s.out, and the content.

@@ -81,7 +81,7 @@ func (h *Hop) finish(f *exchange.Fields) *SyntaxError {
 func (h *Hop) contentLength(value []byte, repair bool) *SyntaxError {
 	n, ok := parseLength(value)
 	if !ok && repair {
-		n, ok = parseEqualLengths(value)
+		n, ok = ResponseContentLength(value)
 	}
 	switch {
 	case !ok:
@@ -93,8 +93,8 @@ func (h *Hop) contentLength(value []byte, repair bool) *SyntaxError {
 	return nil
 }
 
-// parseEqualLengths reads a list whose members are all the same Content-Length.
-func parseEqualLengths(list []byte) (n int64, ok bool) {
+// ResponseContentLength reads a Content-Length of a response: one length, or a list whose members are all the same one (RFC 9110, section 8.6).
+func ResponseContentLength(list []byte) (n int64, ok bool) {
 	for first := true; first || list != nil; first = false {
 		var item []byte
 		item, list = exchange.NextToken(list)

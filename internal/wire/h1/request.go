@@ -10,7 +10,8 @@ import (
 // A RequestHead is what a request's head says to its recipient. Its slices point into what was parsed.
 type RequestHead struct {
 	Hop
-	// Method is a constant for registered methods, else a clone. It is a token (RFC 9110, section 9.1).
+	// Method is a constant for registered methods, else a clone. It is a token (RFC 9110, section 9.1). It is there as soon as it was read, also if a fault follows:
+	// the answer to HEAD has no content.
 	Method string
 	// Target is the request target: not empty, no space, no control character. target.Parse reads it.
 	Target []byte
@@ -85,7 +86,7 @@ func (h *RequestHead) requestLine(b []byte, i int, lim *Limits) (int, *SyntaxErr
 	if b[end] != ' ' || end == i {
 		return 0, errMethod
 	}
-	method := b[i:end]
+	h.Method = methodName(b[i:end])
 
 	i = end + 1
 	end = controlIndex(b, i, ' '+1)
@@ -111,7 +112,6 @@ func (h *RequestHead) requestLine(b []byte, i int, lim *Limits) (int, *SyntaxErr
 	next, err := crlf(b, end)
 	if next > 0 {
 		h.Minor = minor
-		h.Method = methodName(method)
 	}
 	return next, err
 }

@@ -237,7 +237,12 @@ func (c *conn) receive() *exchange.Error {
 		c.finish() // the connection is free at once
 		return nil
 	}
-	r.Content = c.newContent(framing)
+	content := c.newContent(framing)
+	if err := content.faultAtHand(); err != nil {
+		content.Close()
+		return contentFault(err)
+	}
+	r.Content = content
 	return nil
 }
 

@@ -32,10 +32,31 @@ func (c *conn) newContent(f wire.Framing) *content {
 	}
 	b.conn, b.framing, b.left = c, f, f.Length
 	b.piece, b.over, b.ended = nil, false, false
-	if f.Kind == wire.FramedChunked {
-		b.chunks.Reset(&c.settings.Wire, &c.x.Response.Trailers, true)
-	}
+	b.restart()
 	return b
+}
+
+// restart makes b ready to decode chunks from the first one on.
+func (b *content) restart() {
+	if b.framing.Kind == wire.FramedChunked {
+		b.chunks.Reset(&b.conn.settings.Wire, &b.conn.x.Response.Trailers, true)
+	}
+}
+
+// faultAtHand looks through the chunks that came with the head. Most faulty responses come in one piece: the client shall hear of the fault, and not see a
+// response that is broken off.
+func (b *content) faultAtHand() (err *wire.SyntaxError) {
+	if b.framing.Kind != wire.FramedChunked {
+		return nil
+	}
+	rest, n, done := b.conn.block[b.conn.from:b.conn.to], 0, false
+	for len(rest) > 0 && !done && err == nil {
+		_, n, done, err = b.chunks.Next(rest)
+		rest = rest[n:]
+	}
+	b.conn.x.Response.Trailers.Reset()
+	b.restart()
+	return err
 }
 
 // Length implements exchange.Content.
@@ -154,6 +175,11 @@ func (b *content) incomplete(err error) *exchange.Error {
 func (b *content) fail(err *wire.SyntaxError) error {
 	b.over = true
 	b.conn.close()
+	return contentFault(err)
+}
+
+// contentFault is about chunks that are not valid.
+func contentFault(err *wire.SyntaxError) *exchange.Error {
 	return &exchange.Error{
 		Source: exchange.Upstream, Kind: exchange.KindHTTPTransferCoding, Limit: err.ResponseLimit, Op: "read response content", Err: err,
 	}

@@ -166,7 +166,9 @@ func (c *conn) finish(a *active) {
 // readRequest reads and checks the head. An Error without status means that there is nobody to answer.
 func (c *conn) readRequest(a *active, set *Settings) *exchange.Error {
 	c.raw.ReadBy(a.x.Notes.Began + set.HeadTimeout)
-	if err := c.readHead(a, set); err != nil {
+	err := c.readHead(a, set)
+	a.x.Request.Method = a.head.Method // a refusal, too, goes by it
+	if err != nil {
 		return err
 	}
 	if err := fill(&a.x, &a.head); err != nil {
@@ -247,7 +249,6 @@ func fill(x *exchange.Exchange, h *wire.RequestHead) error {
 	if h.Minor == 0 {
 		r.Received.Version = "HTTP/1.0"
 	}
-	r.Method = h.Method
 	r.Scheme = "http"
 	if x.Client.Secure {
 		r.Scheme = "https"

@@ -77,6 +77,17 @@ func newHeaders(b *builder, e config.Entry) []filter.Filter {
 	return []filter.Filter{requests, responses}
 }
 
+// protected returns the names of the request fields that a scope's headers set or remove.
+func protected(scope *config.Scope) []string {
+	e, on := scope.Feature(headers.Name)
+	if !on {
+		return nil
+	}
+	// Faults are reported when the filter is made; here they would be so twice.
+	c := config.Make[headers.Config](&config.Decoder{}, e)
+	return c.Request.Names()
+}
+
 // newErrorPages reads the files that pages are in, relative to the file that names them.
 func newErrorPages(b *builder, e config.Entry) []filter.Filter {
 	c := config.Make[errorpages.Config](b.d, e)

@@ -138,6 +138,7 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 	set := forward.DefaultSettings()
 	set.MapBack = scope.Forward.MapBack
 	set.Hide = scope.Forward.Hide
+	set.Protect = protected(scope)
 	set.Origins = p.origins
 	set.PathStripped, set.PathAdded = b.rewritten(scope)
 	set.Dates = b.snap.Dates
@@ -160,7 +161,7 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 		meter = b.env.Metrics.Pool(c.Name)
 	}
 	return &forward.Forwarder{
-		Pool: p.Pool, Meter: meter, Rules: b.rulesOf(c, set), Trust: b.snap.Trust, Content: content, Upgrades: scope.Forward.Upgrade,
+		Pool: p.Pool, Meter: meter, Rules: b.rulesOf(c, set), Content: content, Upgrades: scope.Forward.Upgrade,
 		Timeouts:        client.Timeouts{Connect: time.Duration(t.Connect), Response: time.Duration(t.Response), Idle: time.Duration(t.Idle)},
 		ExchangeTimeout: time.Duration(scope.Limits.ExchangeTimeout), EarlyHints: scope.Forward.EarlyHints,
 	}
@@ -170,13 +171,13 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 type rulesKey struct {
 	pool            *config.Pool
 	mapBack         bool
-	hide            string
+	hide, protect   string
 	stripped, added string
 }
 
 // rulesOf returns the rules for messages to and from a pool, the same for all routes with the same settings.
 func (b *builder) rulesOf(c *config.Pool, set forward.Settings) *forward.Rules {
-	key := rulesKey{c, set.MapBack, strings.Join(set.Hide, ","), set.PathStripped, set.PathAdded}
+	key := rulesKey{c, set.MapBack, strings.Join(set.Hide, ","), strings.Join(set.Protect, ","), set.PathStripped, set.PathAdded}
 	if b.rules[key] == nil {
 		b.rules[key] = forward.NewRules(set)
 	}

@@ -26,6 +26,8 @@ type Request struct {
 	Trailers Fields
 	// Upgrade is the protocol that the client asks to switch to, in lower case and allowed by the route's settings; empty if none.
 	Upgrade []byte
+	// HopByHop lists, with commas, the unknown fields that Connection named: they are gone from Fields, and are no trailers (RFC 9110, section 7.6.1).
+	HopByHop []byte
 	// ExpectContinue is true if the client waits for 100 (Continue) before it sends content (RFC 9110, section 10.1.1).
 	ExpectContinue bool
 	// EarlyHints lets interim responses other than 100 (Continue) through to the client.
@@ -57,6 +59,8 @@ type Response struct {
 	Content Content
 	// Trailers is the trailer section. It is complete once Content has ended, and empty before.
 	Trailers Fields
+	// HopByHop is as in Request.
+	HopByHop []byte
 	// Tunnel is the origin's end of the connection after a successful upgrade (Status 101); nil otherwise.
 	Tunnel Stream
 	// Origin is true if an origin server made the response.

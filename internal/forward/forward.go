@@ -16,7 +16,6 @@ import (
 type Forwarder struct {
 	Pool  *upstream.Pool
 	Rules *Rules
-	Trust *Trust
 	// Content bounds the content of requests.
 	Content exchange.ContentLimits
 	// Timeouts bound how long an endpoint may take, ExchangeTimeout the whole exchange; 0 is no bound.
@@ -178,8 +177,11 @@ func (f *Forwarder) Interim(x *exchange.Exchange, fields *exchange.Fields) {
 	f.Rules.InterimFields(x, fields, &hop)
 }
 
-// Trailers implements client.Rules.
-func (f *Forwarder) Trailers(fields *exchange.Fields) { f.Trust.Trailers(fields) }
+// RequestTrailers implements client.Rules.
+func (f *Forwarder) RequestTrailers(x *exchange.Exchange) { f.Rules.RequestTrailers(x) }
+
+// ResponseTrailers implements client.Rules.
+func (f *Forwarder) ResponseTrailers(x *exchange.Exchange) { f.Rules.ResponseTrailers(x) }
 
 // received makes the response what the client may see of it.
 func (f *Forwarder) received(x *exchange.Exchange) {

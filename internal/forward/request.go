@@ -36,7 +36,8 @@ var xForwarded = setOf(
 //     whose meaning is in x.Request. TE keeps "trailers" alone, Expect goes if the client does not wait. Upgrade stays only if Connection names it and the client does not speak HTTP/1.0.
 //   - Fields by which a client could forge its address are dropped: X-Real-IP; Forwarded and everything that begins with X-Forwarded, unless a trusted
 //     proxy sent them and they are of the family that counts.
-//   - Look-alike spellings of known and protected names are dropped (X_Forwarded_For, User.Agent): CGI and its heirs make one variable of them.
+//   - Look-alike spellings of known names are dropped (X_Forwarded_For, User.Agent): CGI and its heirs make one variable of them. Those of names that a route sets
+//     or removes are RequestFields' matter.
 func (t *Trust) Receive(x *exchange.Exchange) {
 	f := &x.Request.Fields
 	peer := plain(x.Client.Peer.Addr())
@@ -59,9 +60,9 @@ func (t *Trust) Receive(x *exchange.Exchange) {
 	if f.Has(exchange.FieldUpgrade) && (x.Request.Received.Version == "HTTP/1.0" || !f.HasToken(exchange.FieldConnection, "upgrade")) {
 		drop.add(exchange.FieldUpgrade)
 	}
-	dropNamed(f)
+	x.Request.HopByHop = dropNamed(&x.Scratch, f)
 	f.DelFunc(func(l *exchange.Field) bool {
-		return drop.has(l.ID) || l.ID == exchange.FieldOther && t.drops(l.Name, family)
+		return drop.has(l.ID) || l.ID == exchange.FieldOther && drops(l.Name, family)
 	})
 	x.Client.Addr = peer
 	if trusted {
@@ -81,45 +82,12 @@ func keepTrailersOnly(f *exchange.Fields, drop *nameSet) {
 	drop.add(exchange.FieldTE)
 }
 
-// drops reports whether an unknown name is one of the X-Forwarded family, and that doesn't count, or looks like a known or protected one.
-func (t *Trust) drops(name []byte, family Reports) bool {
+// drops reports whether an unknown name is one of the X-Forwarded family, and that doesn't count, or looks like a known one.
+func drops(name []byte, family Reports) bool {
 	if beginsXForwarded(name) && family != ReportsXForwarded {
 		return true
 	}
-	return isOdd(name) && t.looksAlike(name)
-}
-
-// looksAlike reports whether name means a known or protected field to a reader that makes "-" of everything but letters and digits.
-func (t *Trust) looksAlike(name []byte) bool {
-	var room [64]byte
-	folded := room[:min(len(name), len(room))]
-	for i, c := range name[:len(folded)] {
-		switch {
-		case !isAlnum(c):
-			c = '-'
-		case c <= 'Z':
-			c |= 0x20 // digits have that bit
-		}
-		folded[i] = c
-	}
-	if exchange.LookupName(folded) != exchange.FieldOther || beginsXForwarded(folded) {
-		return true
-	}
-	if t == nil {
-		return false
-	}
-	_, protected := t.protect[string(folded)]
-	return protected
-}
-
-// isOdd reports whether name has a byte that is no letter, digit or "-".
-func isOdd(name []byte) bool {
-	for _, c := range name {
-		if !isAlnum(c) && c != '-' {
-			return true
-		}
-	}
-	return false
+	return isOdd(name) && looksKnown(name)
 }
 
 func beginsXForwarded(name []byte) bool {
@@ -210,9 +178,12 @@ func (r *Rules) passes(f *exchange.Fields) (n int) {
 // RequestFields adds to a received request what the origin is told of the hop before it: X-Forwarded-*, Forwarded, X-Real-IP and Via, by the settings. It is
 // called once for each exchange, after routing and before the filters, so that what a route's settings set or remove has the last word.
 //
-// What Receive has left of X-Forwarded-For and Forwarded comes from a trusted proxy and is appended to. BenchmarkRequestFields.
+// Look-alike spellings of fields that the route sets or removes are dropped first. What Receive has left of X-Forwarded-For and Forwarded comes from a trusted proxy and is appended to. BenchmarkRequestFields.
 func (r *Rules) RequestFields(x *exchange.Exchange) {
 	f := &x.Request.Fields
+	if len(r.protected) > 0 {
+		f.DelFunc(func(l *exchange.Field) bool { return l.ID == exchange.FieldOther && r.protected.forged(l.Name) })
+	}
 	f.Del(exchange.FieldUpgrade) // the origin's codec writes x.Request.Upgrade
 	peer := plain(x.Client.Peer.Addr())
 	addr := x.Scratch.Commit(appendAddr(x.Scratch.Tail(addrBytesMax), x.Client.Addr))
@@ -338,17 +309,26 @@ func connectionScheme(x *exchange.Exchange) string {
 	return "http"
 }
 
-// Trailers drops from a trailer section, either way, what must not be in one (RFC 9110, section 6.5.1): many a reader merges trailers into the header
-// section, and there they would pass for fields that were checked.
-func (t *Trust) Trailers(f *exchange.Fields) {
+// RequestTrailers drops from a request's trailer section what must not be in one (RFC 9110, section 6.5.1): many a reader merges trailers into the header
+// section, and there they would pass for fields that were checked, or that the route has set.
+func (r *Rules) RequestTrailers(x *exchange.Exchange) {
+	trailers(&x.Request.Trailers, x.Request.HopByHop, r.protected)
+}
+
+// ResponseTrailers does the same for a response.
+func (r *Rules) ResponseTrailers(x *exchange.Exchange) {
+	trailers(&x.Response.Trailers, x.Response.HopByHop, nil)
+}
+
+func trailers(f *exchange.Fields, hopByHop []byte, p protection) {
 	if f.Len() == 0 {
 		return
 	}
 	f.DelFunc(func(l *exchange.Field) bool {
 		if l.ID != exchange.FieldOther {
-			return !trailerAllowed.has(l.ID)
+			return !trailerAllowed.has(l.ID) || p.covers(l.Name)
 		}
-		return t.drops(l.Name, reportsNone)
+		return drops(l.Name, reportsNone) || isNamed(l, hopByHop) || p.covers(l.Name)
 	})
 }
 

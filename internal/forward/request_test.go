@@ -74,8 +74,25 @@ func TestReceiveDropsWhatConnectionNames(t *testing.T) {
 		"Connection: close, Cookie, Authorization, Via, Cache-Control, Content-Type, Max-Forwards, Origin",
 		"Cookie: a", "Authorization: b", "Via: 1.1 c", "Cache-Control: d", "Content-Type: e", "Max-Forwards: 3", "Origin: g",
 	}, []string{"Cookie: a", "Authorization: b", "Via: 1.1 c", "Cache-Control: d", "Content-Type: e", "Max-Forwards: 3", "Origin: g"})
-	many := []string{"Connection: " + strings.Repeat("x-none,", namedMax) + "x-late", "x-late: 1"}
-	f("no more than namedMax", many, many[1:])
+	f("as many as the codec lets through", []string{"Connection: " + strings.Repeat("x-none,", 31) + "x-late", "x-late: 1"}, nil)
+}
+
+func TestWhatConnectionNamesIsNoTrailer(t *testing.T) {
+	r := NewRules(DefaultSettings())
+	x := newExchange("Connection: close, X-Hop", "Connection: x-late")
+	trusting().Receive(x)
+	addLines(&x.Request.Trailers, "x-hop: 1", "X-End: 2", "X-Late: 3", "Close: 4")
+	r.RequestTrailers(x)
+	if got := linesOf(&x.Request.Trailers); got != joinLines("X-End: 2", "Close: 4") {
+		t.Errorf("request:\n%s", got)
+	}
+	addLines(&x.Response.Fields, "Connection: X-Hop", "X-Hop: 1")
+	r.ResponseFields(x, &Hop{})
+	addLines(&x.Response.Trailers, "X-HOP: 1", "x-late: 2")
+	r.ResponseTrailers(x)
+	if got := linesOf(&x.Response.Trailers); got != joinLines("x-late: 2") {
+		t.Errorf("response:\n%s", got)
+	}
 }
 
 func TestConnectionCannotNameWhatATrustedProxySays(t *testing.T) {
@@ -125,10 +142,24 @@ func TestUpgradeNeedsConnectionAndHTTP11(t *testing.T) {
 }
 
 func TestProtectsTheNamesOfTheConfig(t *testing.T) {
-	x := newExchange("x_user: admin", "X.User: admin", "X-User: me", "x_other: 1")
-	NewTrust(TrustSettings{Protect: []string{"X-User"}}).Receive(x)
-	if got := linesOf(&x.Request.Fields); got != joinLines("X-User: me", "x_other: 1") {
+	r := NewRules(Settings{Protect: []string{"X-User", "X-Int-*", "X_Odd"}})
+	x := newExchange("x_user: admin", "X.User: admin", "x-USER: me", "x_other: 1", "X-Users: 2", "X-Int-A: 1", "X-Int-a_b: 2", "X-Int_a: 3", "x~int~: 4",
+		"X-Int: 5", "X-Odd: 6", "x_odd: 7", "Accept: y")
+	r.RequestFields(x)
+	kept := joinLines("x-USER: me", "x_other: 1", "X-Users: 2", "X-Int-A: 1", "X-Int-a_b: 2", "X-Int: 5", "x_odd: 7", "Accept: y")
+	if got := linesOf(&x.Request.Fields); got != kept {
 		t.Errorf("got\n%s", got)
+	}
+	x = newExchange()
+	addLines(&x.Request.Trailers, "X-User: 1", "x_user: 2", "X-Int-b: 3", "X_INT_B: 4", "X_Other: 5", "ETag: 6")
+	r.RequestTrailers(x)
+	if got := linesOf(&x.Request.Trailers); got != joinLines("X_Other: 5", "ETag: 6") {
+		t.Errorf("trailers:\n%s", got)
+	}
+	r = NewRules(Settings{Protect: []string{"ETag"}})
+	r.RequestTrailers(x)
+	if got := linesOf(&x.Request.Trailers); got != joinLines("X_Other: 5") {
+		t.Errorf("trailers:\n%s", got)
 	}
 }
 
@@ -271,7 +302,7 @@ func TestTrailersCannotSayWhatWasChecked(t *testing.T) {
 	f := &x.Request.Trailers
 	addLines(f, "Content-Length: 5", "Host: x", "Authorization: y", "Cookie: z", "X-Forwarded-For: 127.0.0.1", "x_forwarded_for: 1", "Set-Cookie: a=b",
 		"Transfer-Encoding: chunked", "grpc-status: 0", "ETag: \"x\"", "Content-Digest: sha-256=:x:")
-	trusting().Trailers(f)
+	NewRules(DefaultSettings()).RequestTrailers(x)
 	if got := linesOf(f); got != joinLines("grpc-status: 0", "ETag: \"x\"", "Content-Digest: sha-256=:x:") {
 		t.Errorf("got\n%s", got)
 	}

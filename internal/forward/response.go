@@ -40,7 +40,7 @@ func (r *Rules) ResponseFields(x *exchange.Exchange, hop *Hop) {
 
 // InterimFields is ResponseFields for f, the fields of an interim response (RFC 9110, section 15.2). They need no Date.
 func (r *Rules) InterimFields(x *exchange.Exchange, f *exchange.Fields, hop *Hop) {
-	dropNamed(f)
+	x.Response.HopByHop = dropNamed(&x.Scratch, f) // that of the final response comes last
 	drop := r.responseDropped
 	found := false
 	f.DelFunc(func(l *exchange.Field) bool {

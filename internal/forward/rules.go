@@ -49,6 +49,9 @@ type Settings struct {
 	// PathStripped and PathAdded are the prefixes that the route takes off a path and puts before it, in this order: "/app" and "/v1" make "/v1/x" of
 	// "/app/x". MapBack undoes them. Both begin with a slash and end without one, or are empty.
 	PathStripped, PathAdded string
+	// Protect names the fields of requests that the route sets or removes; a "*" at the end takes all that begin so. Look-alike spellings of them are removed from
+	// requests, and they themselves from trailers, too.
+	Protect []string
 	// Dates makes the text of Date. It is shared by all rules; nil makes one.
 	Dates *Dates
 }
@@ -66,6 +69,7 @@ type Rules struct {
 	settings        Settings
 	via             [len(versions)][]byte // by versionIndex
 	responseDropped nameSet
+	protected       protection
 	hidden          []string // names in Settings.Hide that are not known ones
 	hostValue       []byte
 	stripped, added []byte // PathStripped and PathAdded
@@ -80,7 +84,7 @@ var versions = [...]string{"1.1", "1.0", "2", "3"}
 func NewRules(s Settings) *Rules {
 	r := &Rules{
 		settings: s, hostValue: []byte(s.HostValue), responseDropped: responseDropped, stripped: []byte(s.PathStripped), added: []byte(s.PathAdded),
-		originNames: map[string]struct{}{}, originAddrs: map[netip.Addr]struct{}{},
+		originNames: map[string]struct{}{}, originAddrs: map[netip.Addr]struct{}{}, protected: newProtection(s.Protect),
 	}
 	r.settings.PassesMax = max(r.settings.PassesMax, 1)
 	if r.settings.Dates == nil {
@@ -146,20 +150,18 @@ func (s *nameSet) add(id exchange.Name)      { s[id>>6&1] |= 1 << (id & 63) }
 func (s *nameSet) has(id exchange.Name) bool { return s[id>>6&1]&(1<<(id&63)) != 0 }
 func (s *nameSet) join(other nameSet)        { s[0], s[1] = s[0]|other[0], s[1]|other[1] }
 
-// namedMax is how many unknown names Connection may name in one message; further ones are not looked at. Real messages name one or two.
-const namedMax = 32
-
-// dropNamed drops the unknown fields that Connection names (RFC 9110, section 7.6.1). Known ones are not its matter; see requestDropped.
-func dropNamed(f *exchange.Fields) {
+// dropNamed drops the unknown fields that Connection names, and returns the list of these names, nil if there are none (RFC 9110, section 7.6.1). Known ones are
+// not its matter; see requestDropped. The codec bounds how many there are.
+func dropNamed(s *buf.Scratch, f *exchange.Fields) []byte {
 	if !f.Has(exchange.FieldConnection) {
-		return
+		return nil
 	}
 	for lines, i := f.Lines(), 0; i < len(lines); i++ {
 		if l := &lines[i]; l.ID == exchange.FieldConnection && namesUnknown(l.Value) {
-			dropUnknownNamed(f)
-			return
+			return dropUnknownNamed(s, f)
 		}
 	}
+	return nil
 }
 
 // namesUnknown reports whether a member of list is neither a known name nor "close".
@@ -182,29 +184,30 @@ func isUnknownOption(name []byte) bool {
 }
 
 // dropUnknownNamed is the rare part of dropNamed.
-func dropUnknownNamed(f *exchange.Fields) {
-	var named [namedMax][]byte
-	n := 0
+func dropUnknownNamed(s *buf.Scratch, f *exchange.Fields) []byte {
+	named := s.Tail(joinedLength(f, exchange.FieldConnection))
 	for _, l := range f.Lines() {
-		for rest := l.Value; l.ID == exchange.FieldConnection && len(rest) > 0 && n < namedMax; {
+		for rest := l.Value; l.ID == exchange.FieldConnection && len(rest) > 0; {
 			var name []byte
 			if name, rest = exchange.NextToken(rest); isUnknownOption(name) {
-				named[n] = name
-				n++
+				named = append(append(named, name...), ',')
 			}
 		}
 	}
-	f.DelFunc(func(l *exchange.Field) bool {
-		if l.ID != exchange.FieldOther {
-			return false
+	named = s.Commit(named)
+	f.DelFunc(func(l *exchange.Field) bool { return isNamed(l, named) })
+	return named
+}
+
+// isNamed reports whether l is an unknown field whose name is in the list named.
+func isNamed(l *exchange.Field, named []byte) bool {
+	for l.ID == exchange.FieldOther && len(named) > 0 {
+		var name []byte
+		if name, named = exchange.NextToken(named); equalFold(l.Name, name) {
+			return true
 		}
-		for _, name := range named[:n] {
-			if equalFold(l.Name, name) {
-				return true
-			}
-		}
-		return false
-	})
+	}
+	return false
 }
 
 // equalFold is exchange.EqualFold for two byte slices.

@@ -3,7 +3,6 @@ package forward
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"sluice/internal/exchange"
 )
@@ -31,9 +30,6 @@ type TrustSettings struct {
 	Unix bool
 	// Reports is the family of fields that those proxies write.
 	Reports Reports
-	// Protect names further fields that only the config or an origin's own code gives a meaning, such as one that a route sets to the user's name:
-	// look-alike spellings of them are removed, too. Names are field names of up to 64 bytes, in any case.
-	Protect []string
 }
 
 // A Trust knows which proxies are trusted and what may be believed of a request's fields. It never changes. A nil Trust trusts nobody.
@@ -41,7 +37,6 @@ type Trust struct {
 	spans   []span // sorted, disjoint
 	unix    bool
 	reports Reports
-	protect map[string]struct{} // lower case
 }
 
 // span is all addresses from first to last.
@@ -49,10 +44,7 @@ type span struct{ first, last netip.Addr }
 
 // NewTrust compiles s. Networks may overlap; an IPv4-mapped one means its IPv4 network.
 func NewTrust(s TrustSettings) *Trust {
-	t := &Trust{unix: s.Unix, reports: s.Reports, protect: make(map[string]struct{}, len(s.Protect))}
-	for _, name := range s.Protect {
-		t.protect[strings.ToLower(name)] = struct{}{}
-	}
+	t := &Trust{unix: s.Unix, reports: s.Reports}
 	for _, p := range s.Networks {
 		if p.IsValid() {
 			t.spans = append(t.spans, spanOf(p))

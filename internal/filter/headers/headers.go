@@ -36,6 +36,15 @@ type RequestEdits struct {
 	Remove []string `conf:"remove,one,off"`
 }
 
+// Names returns the names that are set or removed, those with a "*" at the end as they stand: fields that a client must not be able to say in another way.
+func (e *RequestEdits) Names() []string {
+	names := slices.Clone(e.Remove)
+	for i := range e.Set {
+		names = append(names, string(e.Set[i].Name))
+	}
+	return names
+}
+
 // ResponseEdits changes the fields of responses.
 type ResponseEdits struct {
 	// Set makes the values the only lines with that name.

@@ -33,8 +33,9 @@ type Timeouts struct {
 type Rules interface {
 	// Interim makes the fields of an interim response what the client may see.
 	Interim(x *exchange.Exchange, f *exchange.Fields)
-	// Trailers does that for a trailer section, either way.
-	Trailers(f *exchange.Fields)
+	// RequestTrailers and ResponseTrailers make the trailer section of a message what its recipient may see, once all of it has come.
+	RequestTrailers(x *exchange.Exchange)
+	ResponseTrailers(x *exchange.Exchange)
 }
 
 // An Order says how one attempt is to be made.

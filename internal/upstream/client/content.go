@@ -118,7 +118,7 @@ func (b *content) decode() ([]byte, *wire.SyntaxError) {
 		piece, n, done, err := b.chunks.Next(c.block[c.from:c.to])
 		c.from += n
 		if b.ended = done; done {
-			c.rules.Trailers(&c.x.Response.Trailers)
+			c.rules.ResponseTrailers(c.x)
 		}
 		return piece, err
 	case wire.FramedLength:

@@ -162,7 +162,7 @@ func (p *pump) splice() (over bool, err *exchange.Error) {
 func (p *pump) end(frame []byte) *exchange.Error {
 	c := p.conn
 	if p.framing.Kind == wire.FramedChunked {
-		c.rules.Trailers(&c.x.Request.Trailers)
+		c.rules.RequestTrailers(c.x)
 		c.raw.WriteBy(c.sendBy())
 		p.last.Store(true)
 		if _, err := c.raw.Write(wire.AppendLastChunk(frame, &c.x.Request.Trailers)); err != nil {

@@ -45,6 +45,7 @@ var (
 	errHeadBytes   = tooMuch(431, "the head is too large", exchange.KindHTTPHeadTooLarge, "limits.head", "limits.response_head")
 	errFieldBytes  = tooMuch(431, "a field is too large", exchange.KindHTTPLineTooLarge, "limits.field", "limits.response_head")
 	errFields      = tooMuch(431, "there are too many fields", exchange.KindHTTPHeadTooLarge, "limits.fields", "limits.response_fields")
+	errOptions     = fault(431, "Connection lists too many options")
 	errMajor       = fault(505, "the HTTP version is not supported")
 	errTargetBytes = tooMuch(414, "the request target is too long", "", "limits.target", "")
 	errMethodBytes = fault(501, "the method is not known")

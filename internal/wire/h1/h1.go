@@ -38,6 +38,7 @@ const (
 	methodBytesMax = 64 // the longest registered method has 17
 	emptyLinesMax  = 4  // before a request line (RFC 9112, section 2.2: at least one)
 	sizeDigitsMax  = 16 // of a chunk-size, with leading zeros
+	optionsMax     = 32 // in all Connection lines of a message; 431. Who forwards it compares each with each field
 )
 
 // A Hop is what a head says about its own hop: how the body is framed, and what Connection lists. Both kinds of head have one.
@@ -48,6 +49,7 @@ type Hop struct {
 	Close         bool // Connection has "close"
 	KeepAlive     bool // Connection has "keep-alive"
 	Upgrade       bool // Connection has "upgrade", there is an Upgrade field, and the version is 1.1 (RFC 9110, section 7.8)
+	Options       int  // how many options Connection has, 32 at most
 }
 
 // Persistent reports whether the connection may stay open after this message (RFC 9112, section 9.3).
@@ -63,7 +65,7 @@ func (h *Hop) line(l *exchange.Field, repair bool) *SyntaxError {
 	case exchange.FieldTransferEncoding:
 		return h.transferEncoding(l.Value)
 	case exchange.FieldConnection:
-		h.options(l.Value)
+		return h.options(l.Value)
 	}
 	return nil
 }
@@ -151,10 +153,16 @@ func (h *Hop) transferEncoding(value []byte) *SyntaxError {
 }
 
 // options takes in a Connection line (RFC 9110, section 7.6.1). The other names in it are for who forwards the message.
-func (h *Hop) options(value []byte) {
+func (h *Hop) options(value []byte) *SyntaxError {
 	for len(value) > 0 {
 		var item []byte
 		item, value = exchange.NextToken(value)
+		if len(item) == 0 {
+			continue
+		}
+		if h.Options++; h.Options > optionsMax {
+			return errOptions
+		}
 		switch {
 		case exchange.EqualFold(item, "keep-alive"):
 			h.KeepAlive = true
@@ -164,4 +172,5 @@ func (h *Hop) options(value []byte) {
 			h.Upgrade = true
 		}
 	}
+	return nil
 }

@@ -96,7 +96,18 @@ func plainRequest(in string, lim Limits) (head plainHead, whole, ok bool) {
 		ok = ok && plainIsHost(host)
 	}
 	lengths, codings := valuesOf(fields, "content-length"), valuesOf(fields, "transfer-encoding")
-	return head, true, head.framing(lengths, codings, m[3]) && len(lengths) < 2 && ok
+	return head, true, head.framing(lengths, codings, m[3]) && len(lengths) < 2 && plainOptions(fields) && ok
+}
+
+// plainOptions reports whether there are not too many options in Connection.
+func plainOptions(fields []plainLine) bool {
+	n := 0
+	for _, option := range strings.Split(strings.Join(valuesOf(fields, "connection"), ","), ",") {
+		if strings.Trim(option, " \t") != "" {
+			n++
+		}
+	}
+	return n <= optionsMax
 }
 
 func plainIsHost(host string) bool {
@@ -151,7 +162,7 @@ func plainResponse(in string, lim Limits) (head plainHead, whole, ok bool) {
 			lengths = append(lengths, strings.Trim(item, " \t"))
 		}
 	}
-	return head, true, head.framing(lengths, valuesOf(fields, "transfer-encoding"), m[1]) && ok
+	return head, true, head.framing(lengths, valuesOf(fields, "transfer-encoding"), m[1]) && ok && plainOptions(fields)
 }
 
 // plainChunks decodes a chunked body. whole is false if more input could make it valid.

@@ -294,6 +294,8 @@ func TestLimitsHoldToTheByte(t *testing.T) {
 	wantStatus(t, with(strings.Repeat("X", lim.FieldBytes+1)+": a"), 431)
 	wantStatus(t, with(strings.Split(strings.Repeat("X: a,", lim.Fields-2)+"X: a", ",")...), 0)
 	wantStatus(t, with(strings.Split(strings.Repeat("X: a,", lim.Fields-1)+"X: a", ",")...), 431)
+	wantStatus(t, with("Connection: "+strings.Repeat("a, ,", optionsMax-1)+"close"), 0)
+	wantStatus(t, with("Connection: "+strings.Repeat("a, ,", optionsMax-1)+"close", "Connection: b"), 431)
 
 	line := "X: " + strings.Repeat("a", lim.HeadBytes/8-5) + "\r\n"
 	head := strings.Repeat(line, 7) + "GET / HTTP/1.1\r\nHost: a\r\nX: " + "\r\n\r\n"

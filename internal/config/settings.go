@@ -11,7 +11,8 @@ import (
 type Limits struct {
 	// Loops is how many event loops share the work; 0 is one for each processor that the process may use. It changes at the next start only.
 	Loops int `conf:"loops,min=0,max=1024"`
-	// Connections is how many clients may be connected at once; off is as many as the process may have descriptors. Further ones get 503.
+	// Connections is how many clients may be connected at once; off is half of the descriptors that the process may have above 256, 16 at
+	// least. Further ones get 503.
 	Connections int `conf:"connections,off,min=0"`
 	// ConnectionsPerAddress is how many connections one client address may have; off is no limit, since many clients can be behind one address.
 	ConnectionsPerAddress int `conf:"connections_per_address,off,min=0"`

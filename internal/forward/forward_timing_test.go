@@ -37,8 +37,13 @@ func load(lines ...string) func(f *exchange.Fields) {
 }
 
 // requestWork returns what is done to each request that has these fields and comes from peer.
-func requestWork(peer string, fields ...string) func(rules bool) {
-	trust, rules := trusting("10.0.0.0/8", "192.168.0.0/16", "fc00::/7"), NewRules(DefaultSettings())
+func requestWork(peer string, fields ...string) func(work bool) {
+	return routeWork(DefaultSettings(), peer, fields...)
+}
+
+// routeWork is requestWork by a route's settings.
+func routeWork(s Settings, peer string, fields ...string) func(work bool) {
+	trust, rules := trusting("10.0.0.0/8", "192.168.0.0/16", "fc00::/7"), NewRules(s)
 	x := newExchange()
 	refill := load(fields...)
 	x.Client.Peer = netip.MustParseAddrPort(peer)
@@ -51,6 +56,13 @@ func requestWork(peer string, fields ...string) func(rules bool) {
 			rules.RequestFields(x)
 		}
 	}
+}
+
+// protecting is the settings of a route that sets and removes fields.
+func protecting() Settings {
+	s := DefaultSettings()
+	s.Protect = []string{"X-User", "X-Client", "X-Debug", "X-Internal-*"}
+	return s
 }
 
 // responseWork returns what is done to each response that has these fields.
@@ -83,6 +95,7 @@ func TestRulesAllocateNothing(t *testing.T) {
 	}
 	f("request", requestWork("192.0.2.1:1", browserFields...))
 	f("request with odd fields", requestWork("192.0.2.1:1", append([]string{"Connection: x-hop", "x-hop: 1", "X_Forwarded_For: 1", "TE: trailers", "Via: 1.1 sluice"}, browserFields...)...))
+	f("request by a route that sets fields", routeWork(protecting(), "192.0.2.1:1", append([]string{"X_User: 1", "X-Internal_a: 2"}, browserFields...)...))
 	f("request behind a proxy", requestWork("10.0.0.1:1", behindProxy...))
 	f("request behind a proxy, Forwarded", requestWork("[fc00::2]:1", behindForwarded...))
 	f("response", responseWork(originFields...))
@@ -105,6 +118,7 @@ func BenchmarkRequestFields(b *testing.B) {
 	b.Run("few", func(b *testing.B) {
 		benchmark(b, requestWork("192.0.2.1:1", "Host: shop.example.com", "User-Agent: wrk"), true)
 	})
+	b.Run("protected", func(b *testing.B) { benchmark(b, routeWork(protecting(), "192.0.2.1:1", browserFields...), true) })
 	b.Run("behind proxy", func(b *testing.B) { benchmark(b, requestWork("10.0.0.1:1", behindProxy...), true) })
 	b.Run("behind Forwarded", func(b *testing.B) { benchmark(b, requestWork("10.0.0.1:1", behindForwarded...), true) })
 }

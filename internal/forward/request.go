@@ -29,7 +29,7 @@ var xForwarded = setOf(
 )
 
 // Receive makes of a request that has just been read what the rest of the proxy may believe. It is called once for each exchange, before routing: what a
-// field's absence means to a rule and to the origin must be the same, so no field may vanish after a rule has seen it.
+// field's absence means to a rule and to the origin must be the same, so no field may vanish after a rule has seen it, but by what the rule's route says of it.
 //
 //   - x.Client.Addr becomes the client's address and x.Request.Scheme the scheme it used: those of the connection, or what trusted proxies report.
 //   - Fields that are for this hop only are dropped: the hop-by-hop ones and the unknown ones that Connection names, Proxy, and Host and Content-Length,

@@ -313,3 +313,27 @@ func checkBuilds(t *testing.T, text string) {
 		t.Fatal("a request has no route")
 	}
 }
+
+// Routes share the rules for messages only where all that is in them is the same.
+func TestRoutesThatSetOtherFieldsHaveOtherRules(t *testing.T) {
+	snap := mustBuild(t, `
+sites:
+  http://a.example:
+    to: 10.0.0.1:80
+    routes:
+      - match: /1
+        headers: { request: { set: { X-User: a } } }
+      - match: /2
+        headers: { request: { remove: [X-Role] } }
+      - match: /3
+        headers: { request: { set: { X-User: b } } }
+`, nil)
+	rules := map[string]*forward.Rules{}
+	for _, path := range []string{"/", "/1", "/2", "/3"} {
+		r := snap.Routes.Match(exchangetest.New("GET", "http://a.example"+path))
+		rules[path] = r.Forward.(*forward.Forwarder).Rules
+	}
+	if rules["/1"] == rules["/"] || rules["/1"] == rules["/2"] || rules["/2"] == rules["/"] || rules["/1"] != rules["/3"] {
+		t.Errorf("%v", rules)
+	}
+}

@@ -56,20 +56,22 @@ type Settings struct {
 // Sources is what the server shows and does. All are called by many goroutines and return copies. Those that put a config in force may take long, and may call
 // Server.Apply.
 type Sources struct {
-	Status   func() Status
-	Metrics  func(io.Writer, metric.Format) error
-	Config   func() ConfigInForce
-	Check    func(name string, text []byte) Outcome
-	Diff     func(name string, text []byte) Difference // without text: the config file
-	Apply    func(Application) Outcome
-	Confirm  func() Outcome
-	Rollback func() Outcome
-	Reload   func() Outcome
-	Upgrade  func() Outcome
-	Rotate   func(pool, endpoint string, r Rotation) ([]Endpoint, error) // the error is about the names
-	Figures  func() (next func() Figures)                                // next tells what came since it was called last; it is for one goroutine
-	Follow   func(queue int) (Follower, error)
-	Log      *slog.Logger
+	Status func() Status
+	// Connections tells about clients' connections, at most most of them, and how many there are.
+	Connections func(most int) ([]Connection, int)
+	Metrics     func(io.Writer, metric.Format) error
+	Config      func() ConfigInForce
+	Check       func(name string, text []byte) Outcome
+	Diff        func(name string, text []byte) Difference // without text: the config file
+	Apply       func(Application) Outcome
+	Confirm     func() Outcome
+	Rollback    func() Outcome
+	Reload      func() Outcome
+	Upgrade     func() Outcome
+	Rotate      func(pool, endpoint string, r Rotation) ([]Endpoint, error) // the error is about the names
+	Figures     func() (next func() Figures)                                // next tells what came since it was called last; it is for one goroutine
+	Follow      func(queue int) (Follower, error)
+	Log         *slog.Logger
 
 	// Inherited returns the socket of that address ("unix:" and a path, or host:port) if it was handed over at the start, else nil. It may be nil itself.
 	Inherited func(address string) (net.Listener, error)

@@ -3,9 +3,11 @@ package admin
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
 	"net/http"
 	"net/http/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +43,8 @@ func (srv *Server) resources() []resource {
 func (srv *Server) views() []resource {
 	return []resource{
 		{method: "GET", path: "/v1/status", do: srv.status, summary: "What the process does", answer: Status{}},
+		{method: "GET", path: "/v1/connections", do: srv.connections, summary: "Connections of clients", answer: Connections{}, statuses: []int{http.StatusBadRequest},
+			query: []parameter{{"limit", "how many to tell about, at most 100000; 1000 without it"}}},
 		{method: "GET", path: "/v1/metrics", do: srv.metricsText, summary: "Metrics in the text format of Prometheus, or in OpenMetrics if Accept prefers it", mediaType: "text/plain"},
 		{method: "GET", path: "/metrics", do: srv.metricsText, summary: "The same, where Prometheus looks by default", mediaType: "text/plain"},
 		{method: "GET", path: "/v1/events", do: srv.events, summary: "What happens, as it happens (Server-Sent Events)", mediaType: eventsType, query: []parameter{
@@ -106,6 +110,25 @@ func (h inJSON) allowed(q *http.Request) (methods []string) {
 
 func (srv *Server) status(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, listed(srv.sources.Status()))
+}
+
+// Connections that are told about.
+const (
+	connectionsShown    = 1000
+	connectionsShownMax = 100_000
+)
+
+func (srv *Server) connections(w http.ResponseWriter, q *http.Request) {
+	most := connectionsShown
+	if text := q.URL.Query().Get("limit"); text != "" {
+		var err error
+		if most, err = strconv.Atoi(text); err != nil || most < 0 || most > connectionsShownMax {
+			writeError(w, http.StatusBadRequest, fmt.Sprintf("limit is a number up to %d, not %q", connectionsShownMax, text))
+			return
+		}
+	}
+	all, total := srv.sources.Connections(most)
+	writeJSON(w, http.StatusOK, Connections{Total: total, Connections: list(all)})
 }
 
 // listed is s with lists without members as [] and not null: scripts loop over them.

@@ -181,6 +181,20 @@ func TestServersAreMovedByName(t *testing.T) {
 	}
 }
 
+func TestConnectionsAreTold(t *testing.T) {
+	s := sources()
+	s.Connections = func(most int) ([]Connection, int) { return make([]Connection, min(most, 3)), 3 }
+	_, path := serving(t, s)
+	c := client(t, path)
+	for query, want := range map[string]int{"": 3, "?limit=2": 2, "?limit=0": 0, "?limit=-1": -1, "?limit=x": -1, "?limit=100001": -1} {
+		code, content, _ := ask(t, c, "GET", "http://s/v1/connections"+query)
+		var got Connections
+		if err := json.Unmarshal([]byte(content), &got); err != nil || want < 0 && code != 400 || want >= 0 && (got.Total != 3 || len(got.Connections) != want || got.Connections == nil) {
+			t.Errorf("%s: %d %s %v", query, code, content, err)
+		}
+	}
+}
+
 func TestTCPNeedsTheToken(t *testing.T) {
 	srv := start(t, Settings{Listen: "127.0.0.1:0", Token: testToken})
 	c := client(t, srv.Address())

@@ -44,6 +44,30 @@ type Listener struct {
 	Connections int64 `json:"connections"`
 }
 
+// Connections is what GET /v1/connections answers.
+type Connections struct {
+	// Total is how many there are.
+	Total int `json:"total"`
+	// Connections are some of them, as many as were asked for.
+	Connections []Connection `json:"connections"`
+}
+
+// A Connection is one of a client.
+type Connection struct {
+	// Client is the address of its other end; empty over a Unix socket.
+	Client string `json:"client"`
+	// Listener is where it was accepted.
+	Listener string `json:"listener"`
+	// Loop is the driver that serves it.
+	Loop int `json:"loop"`
+	// State is "idle", "active" or "tunnel".
+	State string `json:"state"`
+	// AgeSeconds is for how long it has been open.
+	AgeSeconds int64 `json:"age_seconds"`
+	// Exchanges is how many it has carried, with the one under way.
+	Exchanges int `json:"exchanges"`
+}
+
 // A Loop is one driver.
 type Loop struct {
 	// ID counts from 0.

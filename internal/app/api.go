@@ -25,7 +25,7 @@ func (p *Process) adminSources() admin.Sources {
 		}
 	}
 	return admin.Sources{
-		Status: p.status, Metrics: p.writeMetrics, Config: p.configInForce, Check: p.check, Diff: p.diff, Reload: p.reloadForAdmin, Upgrade: p.upgradeForAdmin, Rotate: p.rotate,
+		Status: p.status, Connections: p.engine.connections, Metrics: p.writeMetrics, Config: p.configInForce, Check: p.check, Diff: p.diff, Reload: p.reloadForAdmin, Upgrade: p.upgradeForAdmin, Rotate: p.rotate,
 		Apply: func(a admin.Application) admin.Outcome {
 			o := p.apply(a)
 			p.tell("applied", o)

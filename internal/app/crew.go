@@ -101,6 +101,13 @@ func (c *loops) stats() []loop.Stat {
 	return all
 }
 
+// handlers calls each with the handlers of all accepted connections, on their loops and outside of tasks. Goroutines have no such place: theirs run at any moment.
+func (c *loops) handlers(each func(driver int, h loop.Handler)) {
+	for id, l := range c.group.Loops {
+		l.Handlers(func(h loop.Handler) { each(id, h) })
+	}
+}
+
 // goroutines is the crew of plain goroutines, which are one driver.
 type goroutines struct{ driver *loop.Goroutines }
 

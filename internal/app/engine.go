@@ -259,6 +259,35 @@ func (e *Engine) listeners() (all []admin.Listener) {
 	return all
 }
 
+// connections tells about clients' connections, at most most of them, and returns how many there are.
+func (e *Engine) connections(most int) (all []admin.Connection, total int) {
+	c, ok := e.crew.(*loops)
+	if !ok {
+		return nil, 0
+	}
+	c.handlers(func(driver int, h loop.Handler) {
+		i, ok := h1.Describe(h)
+		if !ok {
+			return
+		}
+		if total++; len(all) >= most {
+			return
+		}
+		c := admin.Connection{Listener: i.Listener, Loop: driver, AgeSeconds: int64(i.Age.Seconds()), Exchanges: i.Exchanges, State: "idle"}
+		switch {
+		case i.Tunnel:
+			c.State = "tunnel"
+		case i.Active:
+			c.State = "active"
+		}
+		if i.Peer.IsValid() {
+			c.Client = i.Peer.String()
+		}
+		all = append(all, c)
+	})
+	return all, total
+}
+
 // wouldListen says what Apply of a snapshot with these listeners would open and close.
 func (e *Engine) wouldListen(next []snapshot.Listener) (opens []string, closes []admin.Listener) {
 	e.mu.Lock()

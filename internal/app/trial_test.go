@@ -356,6 +356,30 @@ func TestChangesAreToldAsEvents(t *testing.T) {
 	}
 }
 
+func TestConnectionsAreToldOf(t *testing.T) {
+	o := newOrigin(t, "hello")
+	m := newManned(t, o.address)
+	quiet := dialClient(t, fmt.Sprintf("127.0.0.1:%d", m.port))
+	quiet.ask("/")
+	quiet.want(200, "hello")
+	busy := dialClient(t, fmt.Sprintf("127.0.0.1:%d", m.port))
+	fmt.Fprintf(busy, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\n12")
+	states := map[string]string{}
+	eventually(t, "an idle connection and an active one", func() bool {
+		all, total := m.p.engine.connections(10)
+		for _, c := range all {
+			states[c.Client] = c.State
+			if c.Exchanges != 1 || c.Listener != fmt.Sprintf(":%d", m.port) {
+				return false
+			}
+		}
+		return total == 2 && states[quiet.LocalAddr().String()] == "idle" && states[busy.LocalAddr().String()] == "active"
+	})
+	if some, total := m.p.engine.connections(1); len(some) != 1 || total != 2 {
+		t.Error(some, total)
+	}
+}
+
 func TestTheAccessLogCanBeFollowed(t *testing.T) {
 	o := newOrigin(t, "hello")
 	m := newManned(t, o.address)

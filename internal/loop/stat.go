@@ -14,3 +14,26 @@ type Stat struct {
 func (l *Loop) Stat() Stat {
 	return Stat{l.conns.Load(), l.working.Load(), l.turns.Load(), l.panics.Load(), l.stalls.Load(), l.stalled.Load()}
 }
+
+// Handlers calls each with the handlers of all accepted connections, on the loop and outside any task, and returns when that is done; false if the loop has stopped. It
+// must not be called from the loop.
+func (l *Loop) Handlers(each func(Handler)) bool {
+	done := make(chan struct{})
+	posted := l.Post(func() {
+		defer close(done)
+		for _, s := range l.sources {
+			if c, ok := s.(*conn); ok && c.counted && c.handler != nil {
+				each(c.handler)
+			}
+		}
+	})
+	if !posted {
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-l.done: // it has stopped before its mail was read
+		return false
+	}
+}

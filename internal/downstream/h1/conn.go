@@ -18,10 +18,12 @@ type conn struct {
 	gone     func()
 	block    []byte // holds bytes that were read and not consumed, block[from:to]; nil while there are none
 	from, to int
-	count    int  // exchanges so far
-	closed   bool // nothing more is to be read or written
-	busy     bool // an exchange is under way
-	ending   End  // why it ends, once that is known
+	count    int32  // exchanges so far
+	since    uint32 // when it was accepted, in seconds of Driver.Now
+	closed   bool   // nothing more is to be read or written
+	busy     bool   // an exchange is under way
+	tunnel   bool   // it is a tunnel
+	ending   End    // why it ends, once that is known
 }
 
 // Serve implements loop.Handler: exchanges until the connection is quiet or has ended.

@@ -109,7 +109,7 @@ func (s *sender) persist(framing wire.Framing) {
 	switch {
 	case s.head == nil || !s.head.Persistent(), framing.Kind == wire.FramedClose, c.raw.Driver().Draining():
 		s.close = true
-	case s.settings.Exchanges > 0 && c.count >= s.settings.Exchanges:
+	case s.settings.Exchanges > 0 && int(c.count) >= s.settings.Exchanges:
 		s.settings.reached(c.raw.Driver(), "limits.requests")
 		s.close = true
 	case s.x.Request.Method == "CONNECT":
@@ -298,13 +298,13 @@ func (s *sender) Upgrade(r *exchange.Response) (exchange.Stream, error) {
 	}
 	c := s.conn
 	s.done, s.broken, s.upgraded = true, false, true
-	c.closed = true // for us; the stream closes it
+	c.closed, c.tunnel = true, true // for us; the stream closes it
 	stream := loop.NewStream(c.raw, c.block[c.from:c.to], s.settings.TunnelIdle)
 	tunnels := &c.server.counts[c.raw.Driver().ID()].tunnels
 	tunnels.Add(1)
 	stream.EndWith(func() {
 		tunnels.Add(-1)
-		c.closed, c.ending = false, EndTunnel
+		c.closed, c.tunnel, c.ending = false, false, EndTunnel
 		c.close()
 	})
 	return stream, nil

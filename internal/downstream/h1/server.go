@@ -71,7 +71,7 @@ func NewServer(way Way, settings func() *Settings, drivers int) *Server {
 
 // Handler returns who serves c, accepted on the listener of that name. It sets c's first deadline. gone is called when the connection has ended; it may be nil.
 func (s *Server) Handler(c loop.Conn, listener string, gone func()) loop.Handler {
-	h := &conn{raw: c, server: s, listener: listener, gone: gone}
+	h := &conn{raw: c, server: s, listener: listener, gone: gone, since: uint32(c.Driver().Now() / time.Second)}
 	c.ReadBy(c.Driver().Now() + s.settings().HeadTimeout)
 	return h
 }

@@ -21,6 +21,7 @@ import (
 	"sluice/internal/loop"
 	"sluice/internal/serve"
 	"sluice/internal/snapshot"
+	"sluice/internal/upstream"
 )
 
 // A Driver says who runs an engine's tasks.
@@ -139,7 +140,9 @@ func (e *Engine) Apply(next *snapshot.Snapshot) error {
 			e.log.Info("no longer listening", "address", s.address.String())
 		}
 	}
-	closeIdle(prev, next)
+	if prev != nil {
+		upstream.Replace(prev.Pools, next.Pools)
+	}
 	return nil
 }
 
@@ -189,26 +192,6 @@ func (e *Engine) explainLocked(err error, l snapshot.Listener) error {
 
 // IsInUse reports whether err says that somebody listens on an address already.
 func IsInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
-
-// closeIdle closes the idle connections to endpoints that only prev has.
-func closeIdle(prev, next *snapshot.Snapshot) {
-	if prev == nil {
-		return
-	}
-	kept := map[any]bool{}
-	for _, p := range next.Pools {
-		for _, ep := range p.Endpoints {
-			kept[ep] = true
-		}
-	}
-	for _, p := range prev.Pools {
-		for _, ep := range p.Endpoints {
-			if !kept[ep] {
-				ep.Client.Retire()
-			}
-		}
-	}
-}
 
 // turnedAwayMax is how many connections at once get 503 because there is no room for them; further ones are reset.
 const turnedAwayMax = 64

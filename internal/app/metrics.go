@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slices"
 	"strconv"
 
 	"sluice/internal/config"
@@ -123,7 +124,9 @@ func (p *Process) countEndpoints(cfg *config.Config, snap *snapshot.Snapshot) {
 	for _, pool := range snap.Pools {
 		for _, ep := range pool.Endpoints {
 			name := endpointName{pool.Name, ep.Address}
-			byName[name] = append(byName[name], ep)
+			if !slices.Contains(byName[name], ep) {
+				byName[name] = append(byName[name], ep)
+			}
 		}
 	}
 	for name, all := range byName {

@@ -192,6 +192,43 @@ func TestAReloadKeepsWhatStays(t *testing.T) {
 	})
 }
 
+// A reload that changes limits of all connections to origins keeps the endpoints: what they have counted, their idle connections, and who waits for one.
+func TestAReloadOfLimitsKeepsConnections(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, d Driver) {
+		o := newOrigin(t, "hello")
+		text := strings.Replace(stageConfig(o.address), `"`+o.address+`"`, `{ servers: ["`+o.address+`"], max_connections: MAX }`, 1) + "limits: { loops: 1, trailers: NKiB }\n"
+		config := func(connections, kib int) string {
+			return strings.NewReplacer("MAX", fmt.Sprint(connections), "NKiB", fmt.Sprint(kib)+"KiB").Replace(text)
+		}
+		s := newStage(t, d, config(1, 8))
+		endpoint := fmt.Sprintf(`{pool="http://%s",endpoint="http://%s"} `, o.address, o.address)
+		s.ask(200, "hello")
+		s.wantMetrics("sluice_endpoint_idle_connections" + endpoint + "1")
+		s.reload(config(1, 9))
+		s.wantMetrics("sluice_endpoint_idle_connections"+endpoint+"1", "sluice_endpoint_attempts_total"+endpoint+"1")
+
+		var clients []*client
+		for range 3 {
+			c := dialClient(t, fmt.Sprintf("127.0.0.1:%d", s.port))
+			c.ask("/held")
+			clients = append(clients, c)
+		}
+		<-o.arrived
+		s.wantMetrics("sluice_endpoint_waits_total" + endpoint + "2")
+		s.reload(config(1, 10))
+		s.wantMetrics("sluice_endpoint_connections"+endpoint+"1", "sluice_endpoint_waits_total"+endpoint+"2")
+		s.reload(config(3, 10))
+		<-o.arrived
+		<-o.arrived
+		s.reload(config(1, 10))
+		close(o.release)
+		for _, c := range clients {
+			c.want(200, "hello")
+		}
+		s.wantMetrics("sluice_endpoint_connections"+endpoint+"1", "sluice_endpoint_attempts_total"+endpoint+"4")
+	})
+}
+
 func TestABadReloadChangesNothing(t *testing.T) {
 	o := newOrigin(t, "hello")
 	s := newStage(t, Native, stageConfig(o.address))

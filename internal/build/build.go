@@ -1,7 +1,7 @@
 // Package build makes a snapshot of a config: routes, chains, pools, limits. It is the only package that knows every feature.
 //
 // Build is pure: the same config gives the same snapshot, no socket is opened and no goroutine started, so Build without Store is the config test. What must
-// outlive a reload, endpoints with their connections and counters, is taken over from the previous snapshot by key.
+// outlive a reload, endpoints with their connections and counters, is taken over from the previous snapshot by name.
 package build
 
 import (
@@ -22,6 +22,7 @@ import (
 	"sluice/internal/observe/trace"
 	"sluice/internal/route"
 	"sluice/internal/snapshot"
+	"sluice/internal/upstream"
 	"sluice/internal/upstream/resolve"
 	wire "sluice/internal/wire/h1"
 )
@@ -63,7 +64,10 @@ type builder struct {
 	env   Env
 	snap  *snapshot.Snapshot
 	dates *forward.Dates
-	built map[*config.Pool]*pool
+
+	before map[endpointName][]*upstream.Endpoint // of the previous snapshot
+	made   map[endpointName][]made
+	built  map[*config.Pool]*pool
 
 	// What many routes have in common is made once. Filters and rules never change, so they can be shared.
 	filters map[*config.Node][]filter.Filter // by the settings that they were made from

@@ -109,7 +109,7 @@ func described(s *snapshot.Snapshot) (all []string) {
 
 func keysOf(s *snapshot.Snapshot) (keys []string) {
 	for _, ep := range endpointsOf(s) {
-		keys = append(keys, ep.Key)
+		keys = append(keys, ep.Address)
 	}
 	return keys
 }
@@ -145,7 +145,7 @@ sites: { "http://a.example": { to: 10.0.0.1:80 } }`, nil)
 	}
 }
 
-func TestEndpointsAreKeptOverReloadsByKey(t *testing.T) {
+func TestEndpointsAreKeptOverReloadsByPoolAndAddress(t *testing.T) {
 	text := `
 pools:
   a: { servers: [10.0.0.1:80, 10.0.0.2:80] }
@@ -157,15 +157,16 @@ sites: { "http://a.example": { to: a, routes: [{ match: /b, to: b }] } }`
 		name, from, to string
 		kept           []bool // of the endpoints of the second snapshot, in order
 	}{
-		{"nothing", "", "", []bool{true, true, true}},
+		{"nothing", "10.0.0.1", "10.0.0.1", []bool{true, true, true}},
 		{"a route", "match: /b", "match: /c", []bool{true, true, true}},
 		{"a server more", "10.0.0.2:80]", "10.0.0.2:80, 10.0.0.3:80]", []bool{true, true, false, true}},
 		{"a weight", "10.0.0.2:80]", "{ address: 10.0.0.2:80, weight: 3 }]", []bool{true, true, true}},
-		{"a pool's limit", "max_connections: 5", "max_connections: 6", []bool{true, true, false}},
+		{"a pool's limit", "max_connections: 5", "max_connections: 6", []bool{true, true, true}},
+		{"a pool's name", " b", " c", []bool{true, true, false}},
 		{"a server's address", "10.0.0.2:80]", "10.0.0.2:81]", []bool{true, false, true}},
-		{"what all clients have", "send_timeout: 60s", "send_timeout: 61s", []bool{false, false, false}},
+		{"what all clients have", "send_timeout: 60s", "send_timeout: 61s", []bool{true, true, true}},
 	} {
-		second := mustBuild(t, strings.Replace(text, c.from, c.to, 1), first)
+		second := mustBuild(t, strings.ReplaceAll(text, c.from, c.to), first)
 		if second.Generation != 2 || second.Dates != first.Dates {
 			t.Errorf("%s: generation %d", c.name, second.Generation)
 		}
@@ -176,6 +177,47 @@ sites: { "http://a.example": { to: a, routes: [{ match: /b, to: b }] } }`
 		}
 		if !slices.Equal(kept, c.kept) {
 			t.Errorf("%s has changed: kept %v, want %v", c.name, kept, c.kept)
+		}
+	}
+}
+
+// Pools written in place with the same server share its endpoint, also after a reload, unless they set something else for it. An operator's word is for all.
+func TestPoolsInPlaceShareAServer(t *testing.T) {
+	sites := func(to ...string) string {
+		text := "sites:\n"
+		for i, to := range to {
+			text += fmt.Sprintf("  http://%d.example: { to: %s }\n", i, to)
+		}
+		return text
+	}
+	const plain, limited = "10.0.0.1:80", "{ servers: [10.0.0.1:80], max_connections: 1 }"
+	var snap *snapshot.Snapshot
+	var first *upstream.Endpoint
+	for _, c := range []struct {
+		to   []string
+		same []int // index of the first equal endpoint, for each
+	}{
+		{[]string{plain, plain}, []int{0, 0}},
+		{[]string{plain, limited, plain, limited}, []int{0, 1, 0, 1}},
+		{[]string{limited, plain}, []int{0, 1}},
+		{[]string{limited}, []int{0}},
+		{[]string{"{ servers: [10.0.0.1:80], timeouts: { connect: 1s } }", plain}, []int{0, 0}},
+	} {
+		snap = mustBuild(t, sites(c.to...), snap)
+		all := endpointsOf(snap)
+		if first == nil {
+			first = all[0]
+			first.Rotation.Draining.Store(true)
+		}
+		var same []int
+		for _, ep := range all {
+			same = append(same, slices.Index(all, ep))
+			if !ep.Rotation.Draining.Load() {
+				t.Errorf("%q: an endpoint has not heard that its server is taken out", c.to)
+			}
+		}
+		if !slices.Equal(same, c.same) || all[0] != first {
+			t.Errorf("%q: %v, want %v", c.to, same, c.same)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package build
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,37 +22,43 @@ type pool struct {
 	origins []string // hosts of its endpoints
 }
 
-// pools builds the pools that routes use. Endpoints of prev stay if their key does.
+// pools builds the pools that routes use. Endpoints of prev stay if pool and address do.
 func (b *builder) pools(prev *snapshot.Snapshot) {
-	kept := keptOf(prev)
+	b.before, b.made = byName(prev), map[endpointName][]made{}
 	b.built = map[*config.Pool]*pool{}
 	for _, target := range b.targets() {
 		if b.built[target] == nil {
-			p := b.pool(target, kept)
+			p := b.pool(target)
 			b.built[target] = p
 			b.snap.Pools = append(b.snap.Pools, p.Pool)
 		}
 	}
 }
 
-// kept is what endpoints have from the snapshot before.
-type kept struct {
-	endpoints map[string]*upstream.Endpoint    // by key
-	rotations map[[2]string]*upstream.Rotation // by the names of pool and address
+// An endpointName is what an endpoint is recognised by over reloads. Pools that are written in place with the same servers have the same name.
+type endpointName struct{ pool, address string }
+
+// A made is an endpoint of the snapshot that is being built, with its settings in that one.
+type made struct {
+	*upstream.Endpoint
+	settings *client.Settings
 }
 
-func keptOf(prev *snapshot.Snapshot) kept {
-	k := kept{map[string]*upstream.Endpoint{}, map[[2]string]*upstream.Rotation{}}
-	if prev == nil {
-		return k
+// byName are the endpoints of a snapshot, which may be nil, each once.
+func byName(snap *snapshot.Snapshot) map[endpointName][]*upstream.Endpoint {
+	all := map[endpointName][]*upstream.Endpoint{}
+	if snap == nil {
+		return all
 	}
-	for _, p := range prev.Pools {
+	for _, p := range snap.Pools {
 		for _, ep := range p.Endpoints {
-			k.endpoints[ep.Key] = ep
-			k.rotations[[2]string{p.Name, ep.Address}] = ep.Rotation
+			name := endpointName{p.Name, ep.Address}
+			if !slices.Contains(all[name], ep) {
+				all[name] = append(all[name], ep)
+			}
 		}
 	}
-	return k
+	return all
 }
 
 // targets are the pools that sites and routes send to, in the order of the config.
@@ -72,34 +78,47 @@ func (b *builder) targets() []*config.Pool {
 	return all
 }
 
-func (b *builder) pool(c *config.Pool, k kept) *pool {
+func (b *builder) pool(c *config.Pool) *pool {
 	p := &pool{}
-	var endpoints []*upstream.Endpoint
-	var weights []int
+	var members []upstream.Member
 	for i := range c.Servers {
 		s := &c.Servers[i]
 		if s.Address.Scheme != "http" && s.Address != (config.Address{}) {
 			b.d.Errorf(s.Node, "not-built", "%s:// to servers is not built yet", s.Address.Scheme)
 		}
-		endpoints = append(endpoints, b.endpoint(c, s, k))
+		m := b.endpoint(c, s)
+		members = append(members, upstream.Member{Endpoint: m.Endpoint, Settings: m.settings, Weight: max(s.Weight, 1)})
 		p.origins = append(p.origins, s.Address.Host)
-		weights = append(weights, max(s.Weight, 1))
 	}
-	p.Pool = upstream.NewPool(c.Name, endpoints, weights, min(c.Retry.Attempts+1, upstream.AttemptsMax), b.env.Loops)
+	p.Pool = upstream.NewPool(c.Name, members, min(c.Retry.Attempts+1, upstream.AttemptsMax), b.env.Loops)
 	return p
 }
 
-// endpoint takes over the endpoint of the same pool and address with the same limits, or makes one, which has at least the rotation of that address.
-func (b *builder) endpoint(c *config.Pool, s *config.Server, k kept) *upstream.Endpoint {
-	set := clientSettings(c, s, b.cfg)
-	key := fmt.Sprintf("%s %s %+v", c.Name, s.Address, *set)
-	if ep := k.endpoints[key]; ep != nil {
-		return ep
+// endpoint takes over the endpoint of the same pool and address, or makes one. Pools that are written in place with the same servers share their endpoints, so that
+// a limit on connections is one of the server, but where the settings differ: each of those has an endpoint of its own, and one rotation holds for all.
+func (b *builder) endpoint(c *config.Pool, s *config.Server) made {
+	m := made{settings: clientSettings(c, s, b.cfg)}
+	name := endpointName{c.Name, s.Address.String()}
+	siblings, before := b.made[name], b.before[name]
+	for _, sibling := range siblings {
+		if *sibling.settings == *m.settings {
+			return sibling
+		}
 	}
-	ep := &upstream.Endpoint{Key: key, Address: s.Address.String()}
-	if ep.Rotation = k.rotations[[2]string{c.Name, ep.Address}]; ep.Rotation == nil {
-		ep.Rotation = &upstream.Rotation{}
+	switch n := len(siblings); {
+	case n < len(before):
+		m.Endpoint = before[n]
+	case n > 0:
+		m.Endpoint = b.newEndpoint(s, m.settings, siblings[0].Rotation)
+	default:
+		m.Endpoint = b.newEndpoint(s, m.settings, &upstream.Rotation{})
 	}
+	b.made[name] = append(siblings, m)
+	return m
+}
+
+func (b *builder) newEndpoint(s *config.Server, set *client.Settings, r *upstream.Rotation) *upstream.Endpoint {
+	ep := &upstream.Endpoint{Address: s.Address.String(), Rotation: r}
 	network, address := "tcp", s.Address.HostPort()
 	if s.Address.Path != "" {
 		network, address = "unix", s.Address.Path

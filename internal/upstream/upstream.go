@@ -1,8 +1,8 @@
 // Package upstream is the origin's side: pools of equal endpoints, and which of them an attempt goes to.
 //
 // forward asks a Pool for an Endpoint and the endpoint's client for a round trip. A Pool is part of a snapshot; an Endpoint outlives snapshots, with its
-// connections and counters, as long as the config names its address with the same settings (see build). What operators say about an address, its
-// Rotation, outlives those settings too.
+// connections, counters and what operators say about it, as long as the config names its address in the same pool (see build). What may change meanwhile, its
+// weight and the limits of its connections, is the Pool's.
 package upstream
 
 import (
@@ -20,27 +20,57 @@ type Pool struct {
 	// Attempts bounds how many endpoints an exchange is tried on.
 	Attempts int
 
-	weights  []int // of the endpoints, as the config has them
+	settings []*client.Settings // of the endpoints' connections
+	weights  []int              // of the endpoints, as the config has them
 	shards   int
 	balancer atomic.Pointer[balance.RoundRobin]
 }
 
-// NewPool returns a pool of endpoints with the weights that the config gives them. shards is how many drivers there are.
-func NewPool(name string, endpoints []*Endpoint, weights []int, attempts, shards int) *Pool {
-	p := &Pool{Name: name, Endpoints: endpoints, Attempts: attempts, weights: weights, shards: shards}
+// A Member is an endpoint as a config has it in a pool.
+type Member struct {
+	Endpoint *Endpoint
+	Settings *client.Settings
+	Weight   int
+}
+
+// NewPool returns a pool. shards is how many drivers there are.
+func NewPool(name string, members []Member, attempts, shards int) *Pool {
+	p := &Pool{Name: name, Attempts: attempts, shards: shards}
+	for _, m := range members {
+		p.Endpoints = append(p.Endpoints, m.Endpoint)
+		p.settings = append(p.settings, m.Settings)
+		p.weights = append(p.weights, m.Weight)
+	}
 	p.Balance()
 	return p
 }
 
+// Replace puts the pools of next in force instead of those of prev: endpoints get the settings that next has for them, and those that only prev has are retired.
+func Replace(prev, next []*Pool) {
+	kept := map[*Endpoint]bool{}
+	for _, p := range next {
+		for i, ep := range p.Endpoints {
+			ep.Client.Apply(p.settings[i])
+			kept[ep] = true
+		}
+	}
+	for _, p := range prev {
+		for _, ep := range p.Endpoints {
+			if !kept[ep] {
+				ep.Client.Retire()
+			}
+		}
+	}
+}
+
 // An Endpoint is one address in a pool. Its identity is fixed; its counters are atomic.
 type Endpoint struct {
-	Key     string // what it is recognised by over reloads
 	Address string // as the config writes it, for logs and metrics
 	Host    []byte // its own host and port, as an origin would be asked for: without the port if that is the scheme's default
 	Name    []byte // its host without port; empty for a Unix socket
 	Port    uint16 // 0 for a Unix socket
 	Client  *client.H1
-	// Rotation is what operators say about the address.
+	// Rotation is what operators say about the address. Endpoints with the same one in pools of the same name share it.
 	Rotation *Rotation
 
 	Attempts atomic.Int64 // exchanges that were tried here

@@ -137,22 +137,11 @@ func (r *run) apply(generation int) {
 		r.t.Fatal(d.Diagnostics)
 	}
 	r.current.Store(next)
-	kept := map[*upstream.Endpoint]bool{}
 	for _, p := range next.Pools {
-		for _, ep := range p.Endpoints {
-			kept[ep] = true
-			r.endpoints = append(r.endpoints, ep)
-		}
+		r.endpoints = append(r.endpoints, p.Endpoints...)
 	}
-	if prev == nil {
-		return
-	}
-	for _, p := range prev.Pools {
-		for _, ep := range p.Endpoints {
-			if !kept[ep] {
-				ep.Client.Retire()
-			}
-		}
+	if prev != nil {
+		upstream.Replace(prev.Pools, next.Pools)
 	}
 }
 

@@ -46,7 +46,7 @@ type Order struct {
 	Rules    Rules
 }
 
-// Settings are the limits of the connections to an endpoint. They do not change.
+// Settings are the limits of the connections to an endpoint. They do not change; a reload brings others.
 type Settings struct {
 	Wire wire.Limits
 	// SendTimeout bounds how long an origin may take nothing of a request.
@@ -82,13 +82,18 @@ type shard struct {
 
 // New returns a client for the endpoint that dialer connects to; drivers is how many loops there are.
 func New(dialer Dialer, s *Settings, drivers int) *H1 {
-	h := &H1{dialer: dialer, shards: make([]shard, max(drivers, 1)), slots: slots{limit: s.Connections}}
-	h.settings.Store(s)
+	h := &H1{dialer: dialer, shards: make([]shard, max(drivers, 1))}
+	h.Apply(s)
 	return h
 }
 
-// Apply takes over new settings; connections that are open stay.
-func (h *H1) Apply(s *Settings) { h.settings.Store(s) }
+// Apply takes over new settings, for exchanges that begin from now on. Connections stay, but idle ones if there are more than there may be now.
+func (h *H1) Apply(s *Settings) {
+	h.settings.Store(s)
+	if over := h.slots.setLimit(s.Connections); over || s.IdleMax == 0 {
+		h.closeIdle()
+	}
+}
 
 // Open is how many connections are open, idle ones too.
 func (h *H1) Open() int64 { return h.slots.open.Load() }
@@ -134,7 +139,8 @@ func (h *H1) take(d loop.Driver) *conn {
 func (h *H1) keep(c *conn) {
 	set := h.settings.Load()
 	d := c.raw.Driver()
-	if set.IdleMax == 0 || d.Draining() {
+	over := set.Connections > 0 && h.slots.open.Load() > int64(set.Connections) // the limit has become lower
+	if set.IdleMax == 0 || over || d.Draining() {
 		c.close()
 		return
 	}
@@ -192,8 +198,7 @@ func (s *shard) unlink(c *conn) {
 func (h *H1) Retire() {
 	set := *h.settings.Load()
 	set.IdleMax = 0
-	h.settings.Store(&set)
-	h.closeIdle()
+	h.Apply(&set)
 }
 
 // closeIdle closes the idle connections of all loops.

@@ -16,15 +16,36 @@ const queueMax = 1024
 // slots are the connections that an endpoint may have, and the queue of those who wait for one. First come, first served: nobody takes a slot or an idle
 // connection while others wait.
 //
-// open counts connections in use, idle ones and grants. A grant is a slot that was given to a waiter and that he has not used yet; he is off the list by then. A
-// slot is given on, not freed, so that it can't be lost between two of them.
+// open counts connections in use, idle ones and grants. A grant is a slot that was given to a waiter and that he has not used yet; he is off the list by then.
 type slots struct {
-	limit int          // 0: none; nobody waits then
-	open  atomic.Int64 // changed under mu if there is a limit
+	open  atomic.Int64 // changed under mu
 	queue atomic.Int64 // length of list, for a look without the lock
 
-	mu   sync.Mutex
-	list []*waiter // guarded by mu
+	mu    sync.Mutex
+	limit int       // 0: none; nobody waits then. Guarded by mu
+	list  []*waiter // guarded by mu
+}
+
+// setLimit changes the limit: who waits gets what there is more. over reports whether more connections are open than there may be now.
+func (s *slots) setLimit(n int) (over bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit = n
+	s.grantLocked()
+	return n > 0 && s.open.Load() > int64(n)
+}
+
+// freeLocked reports whether one more connection may be opened. The caller must hold s.mu.
+func (s *slots) freeLocked() bool { return s.limit == 0 || s.open.Load() < int64(s.limit) }
+
+// grantLocked gives free slots to those who wait. The caller must hold s.mu.
+func (s *slots) grantLocked() {
+	for len(s.list) > 0 && s.freeLocked() {
+		w := s.popLocked()
+		s.open.Add(1)
+		w.granted = true
+		w.signal.Notify()
+	}
 }
 
 // A waiter is one task that waits. What it gets is guarded by slots.mu until its signal was notified.
@@ -37,13 +58,9 @@ type waiter struct {
 
 // reserve counts one more connection. If that is one too many, or others wait already, it puts a waiter at the end of the queue; nil and false say that the queue is full.
 func (s *slots) reserve(d loop.Driver) (w *waiter, ok bool) {
-	if s.limit == 0 {
-		s.open.Add(1)
-		return nil, true
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.list) == 0 && s.open.Load() < int64(s.limit) {
+	if len(s.list) == 0 && s.freeLocked() {
 		s.open.Add(1)
 		return nil, true
 	}
@@ -58,18 +75,10 @@ func (s *slots) reserve(d loop.Driver) (w *waiter, ok bool) {
 
 // release takes back the slot of a connection that was closed, or of a grant that was not used: the first waiter gets it.
 func (s *slots) release() {
-	if s.limit == 0 {
-		s.open.Add(-1)
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.popLocked(); w != nil {
-		w.granted = true
-		w.signal.Notify()
-		return
-	}
 	s.open.Add(-1)
+	s.grantLocked()
 }
 
 // handOver gives a connection, whose exchange is over, to the first waiter if he is of its driver. wanted reports whether anybody waits.
@@ -88,11 +97,8 @@ func (s *slots) handOver(c *conn) (given, wanted bool) {
 	return true, true
 }
 
-// popLocked takes the first waiter off the list. The caller must hold s.mu.
+// popLocked takes the first waiter off the list, which is not empty. The caller must hold s.mu.
 func (s *slots) popLocked() *waiter {
-	if len(s.list) == 0 {
-		return nil
-	}
 	w := s.list[0]
 	s.list = slices.Delete(s.list, 0, 1)
 	s.queue.Store(int64(len(s.list)))

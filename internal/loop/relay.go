@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -31,7 +32,11 @@ type Flow struct {
 // errRelayTask is the end of a direction whose task did not come to an end by itself.
 var errRelayTask = errors.New("the task of one direction has failed")
 
-// Relay joins two ends on d and copies both ways until both directions have ended, or one has failed. It leaves both ends to the caller.
+// resetGrace is how long what came before a reset may wait for the other end to take it.
+const resetGrace = time.Second
+
+// Relay joins two ends on d and copies both ways until both directions have ended, or one has failed. When an end has been reset, what it had sent before is passed
+// on first. It leaves both ends to the caller.
 // Two sockets of one loop are relayed by the loop itself: no task is resumed for what passes, and no block
 // held of its own while nothing does.
 func Relay(d Driver, a, b End) (fromA, fromB Flow) {
@@ -51,7 +56,8 @@ func Relay(d Driver, a, b End) (fromA, fromB Flow) {
 
 // relayTasks copies one way in the running task and the other way in a second one.
 func relayTasks(d Driver, a, b End) (fromA, fromB Flow) {
-	back, ended := d.NewSignal(), false
+	there, back := d.NewSignal(), d.NewSignal() // the direction from a has ended, the one from b
+	ended := false
 	d.Go(func() {
 		fromB.Err = errRelayTask // stays if copyAll panics
 		defer func() {
@@ -62,12 +68,19 @@ func relayTasks(d Driver, a, b End) (fromA, fromB Flow) {
 			ended = true
 			back.Notify()
 		}()
-		copyAll(a, b, &fromB)
+		if copyAll(a, b, &fromB) {
+			_ = there.Wait(d.Now() + resetGrace)
+		}
 	})
-	copyAll(b, a, &fromA)
+	unwritten := copyAll(b, a, &fromA)
+	there.Notify()
+	heard := unwritten && back.Wait(d.Now()+resetGrace) == nil
 	if fromA.Err != nil {
 		a.Stop()
 		b.Stop()
+	}
+	if heard {
+		return fromA, fromB
 	}
 	if err := back.Wait(0); err != nil && !ended {
 		return fromA, Flow{Err: err} // fromB is still the other task's
@@ -75,20 +88,22 @@ func relayTasks(d Driver, a, b End) (fromA, fromB Flow) {
 	return fromA, fromB
 }
 
-// copyAll copies from one end to the other until this direction ends, and passes its end on.
-func copyAll(to, from End, f *Flow) {
+// copyAll copies from one end to the other until this direction ends, and passes its end on. unwritten says that the other end takes nothing more: what it has sent
+// may still be on its way, in the other direction.
+func copyAll(to, from End, f *Flow) (unwritten bool) {
 	for {
 		b, err := from.Next()
 		if err == io.EOF {
 			f.Err = to.CloseWrite()
-			return
+			return false
 		}
 		if err == nil {
 			_, err = to.Write(b)
+			unwritten = err != nil
 		}
 		if err != nil {
 			f.Err = err
-			return
+			return unwritten
 		}
 		f.Bytes += int64(len(b))
 	}
@@ -102,7 +117,7 @@ type relay struct {
 	loop  *Loop
 	task  *task
 	flows [2]flow
-	idle  time.Duration // bounds the time without a byte; 0 is no bound
+	idle  time.Duration // bounds the time without a byte, less once an end has been reset; 0 is no bound
 	last  time.Duration // when the last byte passed
 	timer timer
 	due   bool // in runq
@@ -116,6 +131,7 @@ type flow struct {
 	block    []byte // that rest lies in; nil: rest is borrowed
 	size     int    // of the next block: larger when the last one was filled
 	blocked  bool   // to has not taken all of rest
+	broken   error  // from has been reset: what it had sent before is still passed on
 	ended    bool   // Err is final
 	Flow
 }
@@ -191,8 +207,8 @@ func (r *relay) move() {
 
 // step moves the bytes of one direction until one of its sockets would block.
 func (r *relay) step(f *flow) {
-	if f.from.ready&Failed != 0 { // also if it has been half-closed, or nobody would read from it for long
-		r.fail(f, f.from.failure())
+	if f.from.ready&Failed != 0 && f.broken == nil { // also if it has been half-closed, or nobody would read from it for long
+		r.breaks(f, f.from.failure())
 	}
 	for range relayBlocks {
 		if f.ended || r.over || !r.flush(f) || f.from.ready&In == 0 {
@@ -202,9 +218,11 @@ func (r *relay) step(f *flow) {
 		n, err := f.from.tryRead(f.block)
 		if err != nil {
 			f.giveBack()
-			switch err {
-			case errAgain:
-			case io.EOF:
+			switch {
+			case f.broken != nil:
+				r.fail(f, f.broken)
+			case err == errAgain:
+			case err == io.EOF:
 				r.finish(f)
 			default:
 				r.fail(f, err)
@@ -229,7 +247,8 @@ func (r *relay) flush(f *flow) bool {
 			return false
 		}
 		if err != nil {
-			r.fail(f, err)
+			f.ended, f.Err = true, err
+			r.breaks(r.back(f), err)
 			return false
 		}
 		f.rest = f.rest[n:]
@@ -255,6 +274,32 @@ func (r *relay) finish(f *flow) {
 	}
 }
 
+// back is the other direction.
+func (r *relay) back(f *flow) *flow {
+	if f == &r.flows[0] {
+		return &r.flows[1]
+	}
+	return &r.flows[0]
+}
+
+// breaks notes that where f comes from has been reset. The kernel still has what came before; who would take that has little time.
+func (r *relay) breaks(f *flow, err error) {
+	if f.ended {
+		r.fail(f, err)
+		return
+	}
+	if f.broken != nil {
+		return
+	}
+	f.broken = err
+	r.last = r.loop.now
+	if r.idle == 0 || r.idle > resetGrace {
+		r.idle = resetGrace
+	}
+	r.loop.timers.set(&r.timer, r.last+r.idle)
+	r.schedule()
+}
+
 // fail ends the relay because one direction can't go on.
 func (r *relay) fail(f *flow, err error) {
 	f.ended, f.Err = true, err
@@ -269,7 +314,7 @@ func (r *relay) stop(err error) {
 	r.over = true
 	for i := range r.flows {
 		if f := &r.flows[i]; !f.ended {
-			f.ended, f.Err = true, err
+			f.ended, f.Err = true, cmp.Or(f.broken, err)
 		}
 	}
 	r.loop.schedule(r.task)

@@ -3,6 +3,7 @@ package loop_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -126,6 +127,35 @@ func TestATunnelEndsWhenOneEndIsReset(t *testing.T) {
 		}
 		p1.Close()
 	})
+}
+
+// What an end had sent before it was reset reaches the other one: here the reset comes because the end closes with bytes that it has not read.
+func TestATunnelPassesOnWhatCameBeforeAReset(t *testing.T) {
+	for _, bytes := range []int{9, 3000} {
+		t.Run(fmt.Sprint(bytes), func(t *testing.T) {
+			eachRelay(t, func(t *testing.T, m *machine, as func(loop.Conn) loop.Conn) {
+				_, p1, p2, wait := talking(t, m, as)
+				write(t, p1, "xy")
+				if got := readAll(t, p2, 1); got != "x" {
+					t.Error(got)
+				}
+				words := string(pattern(bytes))
+				send(m, func() {
+					write(t, p2, words)
+					p2.Close()
+				})
+				m.pass(moment)
+				_, _ = p1.Write([]byte("not heard")) // fails at the origin, which must not hide what it has said
+				if got := readAll(t, p1, bytes); got != words {
+					t.Errorf("%d bytes of %d", len(got), bytes)
+				}
+				if from1, from2 := wait(); from1.Err == nil && from2.Err == nil {
+					t.Error(from1, from2)
+				}
+				p1.Close()
+			})
+		})
+	}
 }
 
 func TestATunnelIsIdleOnlyWhenNeitherSideTalks(t *testing.T) {

@@ -29,9 +29,32 @@ type conn struct {
 	timer           timer
 	handler         Handler
 	relay           *relay // moves what comes and goes, instead of a reader and a writer
-	watched         *conn  // Read ends when this one has been reset by its peer
-	watcher         *conn  // the other end of watched
+	watch           *watch // what Read watches; nil until it first does
+	watcher         *watch // who watches this one
 }
+
+// A watch is somebody who waits for something else than the connection that it watches. One watches at a time.
+type watch struct {
+	on  *conn // nil: none
+	who waker
+}
+
+// A waker can make the task due that waits for it, if one does.
+type waker interface{ wake() }
+
+// begin watches c, which may be nil, instead of what it watched.
+func (w *watch) begin(c *conn) {
+	if w.on != nil && w.on.watcher == w {
+		w.on.watcher = nil
+	}
+	w.on = c
+	if c != nil {
+		c.watcher = w
+	}
+}
+
+// gone reports whether the watched connection has been reset by its peer. w may be nil.
+func (w *watch) gone() bool { return w != nil && w.on != nil && w.on.ready&Broken != 0 }
 
 func (l *Loop) newConn(fd int, peer netip.AddrPort) (*conn, syscall.Errno) {
 	c := &conn{loop: l, fd: int32(fd), peerAddr: peer.Addr(), peerPort: peer.Port()}
@@ -65,8 +88,18 @@ func (c *conn) onEvent(tag uint32, r Ready) {
 	if r&Out != 0 && c.writer != nil {
 		c.loop.schedule(c.writer)
 	}
-	if w := c.watcher; r&Broken != 0 && w != nil && w.reader != nil {
-		c.loop.schedule(w.reader)
+	if r&Broken != 0 && c.watcher != nil {
+		c.watcher.who.wake()
+	}
+}
+
+// wake implements waker. A connection that is being made waits for room to write.
+func (c *conn) wake() {
+	if c.reader != nil {
+		c.loop.schedule(c.reader)
+	}
+	if c.writer != nil {
+		c.loop.schedule(c.writer)
 	}
 }
 
@@ -242,7 +275,7 @@ func (c *conn) readEnds() error {
 	if passed(c.readBy, c.loop.now) {
 		return os.ErrDeadlineExceeded
 	}
-	if c.watched != nil && c.watched.ready&Broken != 0 {
+	if c.watch.gone() {
 		return ErrPeerGone
 	}
 	return nil
@@ -391,13 +424,14 @@ func (c *conn) Handle(h Handler) { c.handler = h }
 
 // Watch implements Conn.
 func (c *conn) Watch(other Conn) {
-	if c.watched != nil && c.watched.watcher == c {
-		c.watched.watcher = nil
+	client, _ := other.(*conn)
+	if c.watch == nil && client == nil {
+		return
 	}
-	c.watched, _ = other.(*conn)
-	if c.watched != nil {
-		c.watched.watcher = c
+	if c.watch == nil {
+		c.watch = &watch{who: c}
 	}
+	c.watch.begin(client)
 }
 
 // failure is why a connection with Failed can't be used any more.
@@ -447,8 +481,7 @@ func (c *conn) close(reset bool) {
 	}
 	c.Watch(nil)
 	if c.watcher != nil {
-		c.watcher.watched = nil
-		c.watcher = nil
+		c.watcher.begin(nil)
 	}
 	if c.reader != nil {
 		l.schedule(c.reader)

@@ -348,17 +348,56 @@ func TestDialSaysHowItFailed(t *testing.T) {
 		address, stop := m.listen(&loop.Accept{Handler: func(loop.Conn) loop.Handler { return nil }})
 		stop()
 		m.do(func(d loop.Driver) {
-			if c, err := d.Dial("tcp", address, d.Now()+long); c != nil || !errors.Is(err, syscall.ECONNREFUSED) {
+			if c, err := d.Dial("tcp", address, d.Now()+long, nil); c != nil || !errors.Is(err, syscall.ECONNREFUSED) {
 				t.Error("nobody listens: ", c, err)
 			}
 		})
 		dark := m.dark()
 		m.do(func(d loop.Driver) {
 			at := d.Now() + moment
-			if c, err := d.Dial("tcp", dark, at); c != nil || !loop.IsTimeout(err) || d.Now() < at {
+			if c, err := d.Dial("tcp", dark, at, nil); c != nil || !loop.IsTimeout(err) || d.Now() < at {
 				t.Error("nobody answers: ", c, err)
 			}
 		})
+	})
+}
+
+// Who waits on behalf of a connection hears when its peer has reset it, during the wait and at once behind it. A half-close is no reason to stop.
+func TestWaitingForAConnectionEndsWithItsReset(t *testing.T) {
+	each(t, func(t *testing.T, m *machine) {
+		dark := m.dark()
+		if dark == "dark" {
+			return // a fake connection can't be asked
+		}
+		for name, wait := range map[string]func(d loop.Driver, c loop.Conn) error{
+			"a signal": func(d loop.Driver, c loop.Conn) error { return d.NewSignal().WaitFor(c, d.Now()+long) },
+			"a signal, later": func(d loop.Driver, c loop.Conn) error {
+				if err := d.NewSignal().WaitFor(c, d.Now()+long); !errors.Is(err, loop.ErrPeerGone) {
+					return err
+				}
+				s := d.NewSignal()
+				s.Notify()
+				return s.WaitFor(c, d.Now()+long)
+			},
+			"a connection": func(d loop.Driver, c loop.Conn) error {
+				_, err := d.Dial("tcp", dark, d.Now()+long, c)
+				return err
+			},
+		} {
+			c, p := m.pair()
+			if err := p.CloseWrite(); err != nil {
+				t.Error(err)
+			}
+			ended := m.task(func(d loop.Driver) {
+				if err := wait(d, c); !errors.Is(err, loop.ErrPeerGone) {
+					t.Error(name, ": ", err)
+				}
+				c.Close()
+			})
+			m.pass(moment)
+			p.Reset()
+			ended()
+		}
 	})
 }
 
@@ -366,7 +405,7 @@ func TestDialsUnixSockets(t *testing.T) {
 	each(t, func(t *testing.T, m *machine) {
 		address, accept := m.serve(true)
 		m.do(func(d loop.Driver) {
-			c, err := d.Dial("unix", address, d.Now()+long)
+			c, err := d.Dial("unix", address, d.Now()+long, nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -384,7 +423,7 @@ func TestDialsUnixSockets(t *testing.T) {
 		}
 		if _, plain := m.driver().(*loop.Goroutines); !plain || m.dark() != "dark" {
 			m.do(func(d loop.Driver) {
-				if _, err := d.Dial("unix", address+"-not-there", d.Now()+long); err == nil || loop.IsTimeout(err) {
+				if _, err := d.Dial("unix", address+"-not-there", d.Now()+long, nil); err == nil || loop.IsTimeout(err) {
 					t.Error(err)
 				}
 			})

@@ -11,7 +11,10 @@ import (
 )
 
 // Dial implements Driver.
-func (l *Loop) Dial(network, address string, by time.Duration) (Conn, error) {
+func (l *Loop) Dial(network, address string, by time.Duration, watched Conn) (Conn, error) {
+	if client, _ := watched.(*conn); client != nil && client.ready&Broken != 0 {
+		return nil, ErrPeerGone
+	}
 	fd, errno := l.sys.Connect(network, address)
 	if errno != 0 {
 		return nil, os.NewSyscallError("connect", errno)
@@ -22,25 +25,38 @@ func (l *Loop) Dial(network, address string, by time.Duration) (Conn, error) {
 		l.sys.Close(fd, false)
 		return nil, os.NewSyscallError("epoll_ctl", errno)
 	}
+	c.Watch(watched)
+	if err := c.connected(by); err != nil {
+		c.close(false)
+		return nil, err
+	}
+	return c, nil
+}
+
+// connected waits until a connection that is being made is there.
+func (c *conn) connected(by time.Duration) error {
 	c.writeBy = by
 	for c.ready&(Out|Broken) == 0 {
-		if passed(by, l.now) {
-			c.close(false)
-			return nil, os.ErrDeadlineExceeded
+		if passed(by, c.loop.now) {
+			return os.ErrDeadlineExceeded
 		}
-		if err := c.waitWrite(l.now); err != nil {
-			c.close(false)
-			return nil, err
+		if c.watch.gone() {
+			return ErrPeerGone
+		}
+		if err := c.waitWrite(c.loop.now); err != nil {
+			return err
 		}
 	}
 	if c.ready&Broken != 0 {
-		if errno := l.sys.ConnectError(fd); errno != 0 {
-			c.close(false)
-			return nil, os.NewSyscallError("connect", errno)
+		if errno := c.loop.sys.ConnectError(int(c.fd)); errno != 0 {
+			return os.NewSyscallError("connect", errno)
 		}
 	}
+	if c.watch.gone() {
+		return ErrPeerGone
+	}
 	c.writeBy = 0
-	return c, nil
+	return nil
 }
 
 // A pipe is what Splice moves bytes through.

@@ -26,7 +26,7 @@ var (
 	ErrStopped = errors.New("the loop has stopped")
 	// ErrDraining is answered by Read of a quiet connection that has no byte, when the driver drains: close it.
 	ErrDraining = errors.New("the loop drains: no further exchange on this connection")
-	// ErrPeerGone is answered by Read when the connection that was given to Watch has been reset.
+	// ErrPeerGone is answered by Read, Dial and WaitFor when the connection that they watch has been reset.
 	ErrPeerGone = errors.New("the watched connection has been reset")
 )
 
@@ -72,8 +72,9 @@ type Driver interface {
 	// Offload runs fn on an ordinary goroutine, where it may block; the task waits, others go on. fn must not touch what belongs to the loop.
 	// It answers ErrStopped if the driver stops first; fn may still be running then. A panic of fn is one of the task.
 	Offload(fn func()) error
-	// Dial connects to an address ("tcp" or "unix"; TCP addresses are literal IP:port) by the deadline, an instant of Now.
-	Dial(network, address string, by time.Duration) (Conn, error)
+	// Dial connects to an address ("tcp" or "unix"; TCP addresses are literal IP:port) by the deadline, an instant of Now. The connection watches the one that it is
+	// made for, which may be nil: ErrPeerGone says that it has been reset meanwhile.
+	Dial(network, address string, by time.Duration, watched Conn) (Conn, error)
 	// NewSignal returns a Signal for tasks of this driver.
 	NewSignal() *Signal
 	// Buffers is where tasks take blocks from.

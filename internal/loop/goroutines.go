@@ -193,23 +193,38 @@ func (g *Goroutines) Offload(fn func()) error {
 }
 
 // Dial implements Driver.
-func (g *Goroutines) Dial(network, address string, by time.Duration) (Conn, error) {
+func (g *Goroutines) Dial(network, address string, by time.Duration, watched Conn) (Conn, error) {
 	ctx := g.stopping
 	if by != 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, g.wall(by))
 		defer cancel()
 	}
+	client := watchable(watched)
+	if client.gone() {
+		return nil, ErrPeerGone
+	}
+	if client != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		g.tasks.Go(func() { client.cancelWhenGone(ctx, cancel) })
+	}
 	nc, err := g.dial(ctx, network, address)
-	if err == nil {
+	if err == nil && client.gone() {
+		_ = nc.Close()
+	} else if err == nil {
 		if c := g.newConn(nc); c != nil {
 			g.tasks.Done()
+			c.watched = client
 			return c, nil
 		}
 	}
 	switch {
 	case g.stopped():
 		return nil, ErrStopped
+	case client.gone():
+		return nil, ErrPeerGone
 	case ctx.Err() != nil:
 		return nil, os.ErrDeadlineExceeded
 	}
@@ -229,12 +244,22 @@ func (g *Goroutines) NewSignal() *Signal {
 	return &Signal{plain: g, raised: make(chan struct{}, 1)}
 }
 
-// waitChannel is Wait on Goroutines. What has been raised comes before a deadline that has passed, as on a Loop.
-func (s *Signal) waitChannel(by time.Duration) error {
+// waitChannel is WaitFor on Goroutines. What has been raised comes before a deadline that has passed, as on a Loop.
+func (s *Signal) waitChannel(client Conn, by time.Duration) error {
+	watched := watchable(client)
+	if watched.gone() {
+		return ErrPeerGone
+	}
 	select {
 	case <-s.raised:
 		return nil
 	default:
+	}
+	var look <-chan time.Time
+	if watched != nil {
+		ticker := time.NewTicker(lookEvery)
+		defer ticker.Stop()
+		look = ticker.C
 	}
 	var late <-chan time.Time
 	if by != 0 {
@@ -242,13 +267,22 @@ func (s *Signal) waitChannel(by time.Duration) error {
 		defer timer.Stop()
 		late = timer.C
 	}
-	select {
-	case <-s.raised:
-		return nil
-	case <-late:
-		return os.ErrDeadlineExceeded
-	case <-s.plain.stopping.Done():
-		return ErrStopped
+	for {
+		select {
+		case <-s.raised:
+			if watched.gone() {
+				return ErrPeerGone
+			}
+			return nil
+		case <-late:
+			return os.ErrDeadlineExceeded
+		case <-s.plain.stopping.Done():
+			return ErrStopped
+		case <-look:
+			if watched.gone() {
+				return ErrPeerGone
+			}
+		}
 	}
 }
 
@@ -269,6 +303,54 @@ type netConn struct {
 	quiet   atomic.Bool
 	closed  atomic.Bool
 	ended   atomic.Bool // the peer was seen to have closed
+	reset   atomic.Bool // the peer was seen to have reset it
+	watched *netConn    // Read ends when this one has been reset by its peer
+}
+
+// lookEvery is how often a wait looks at the connection that it watches: there are no events for it here.
+const lookEvery = 100 * time.Millisecond
+
+// watchable returns c if it can be seen whether its peer has reset it, or nil.
+func watchable(c Conn) *netConn {
+	nc, _ := c.(*netConn)
+	if nc == nil {
+		return nil
+	}
+	if _, ok := nc.Conn.(syscall.Conn); !ok {
+		return nil
+	}
+	return nc
+}
+
+// gone reports whether c, which may be nil, has been reset by its peer.
+func (c *netConn) gone() bool {
+	if c == nil || c.reset.Load() {
+		return c != nil
+	}
+	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if failedPending(int(fd)) {
+			c.reset.Store(true)
+		}
+	})
+	return c.reset.Load()
+}
+
+// cancelWhenGone looks at c until it is gone or ctx is done.
+func (c *netConn) cancelWhenGone(ctx context.Context, cancel func()) {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for !c.gone() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+	cancel()
 }
 
 // Read implements Conn.
@@ -276,7 +358,7 @@ func (c *netConn) Read(p []byte) (int, error) {
 	if c.drains() {
 		return c.lastLook(p)
 	}
-	n, err := c.Conn.Read(p)
+	n, err := c.readWatching(p)
 	if n > 0 {
 		return n, nil // the next Read tells why it was the last
 	}
@@ -284,6 +366,26 @@ func (c *netConn) Read(p []byte) (int, error) {
 		return c.lastLook(p)
 	}
 	return 0, c.why(err)
+}
+
+// readWatching reads; while it waits it looks at the connection that it watches. Another task may call ReadBy meanwhile.
+func (c *netConn) readWatching(p []byte) (int, error) {
+	for c.watched != nil {
+		by, look := time.Duration(c.readBy.Load()), c.driver.Now()+lookEvery
+		if by != 0 && by <= look {
+			_ = c.Conn.SetReadDeadline(c.driver.wall(by))
+			break
+		}
+		_ = c.Conn.SetReadDeadline(c.driver.wall(look))
+		n, err := c.Conn.Read(p)
+		if n > 0 || !IsTimeout(err) || c.drains() {
+			return n, err
+		}
+		if c.watched.gone() {
+			return 0, ErrPeerGone
+		}
+	}
+	return c.Conn.Read(p)
 }
 
 func (c *netConn) drains() bool { return c.quiet.Load() && c.driver.ending.Load() }
@@ -399,8 +501,11 @@ func (c *netConn) Handle(h Handler) { c.handler = h }
 // Await implements Conn.
 func (c *netConn) Await() error { return nil }
 
-// Watch implements Conn. A reset of the other connection is noticed only by those who read from it or write to it.
-func (c *netConn) Watch(Conn) {}
+// Watch implements Conn. A reset of the other connection is noticed after a moment, and only where the system can be asked for it.
+func (c *netConn) Watch(other Conn) {
+	c.watched = watchable(other)
+	_ = c.Conn.SetReadDeadline(c.driver.wall(time.Duration(c.readBy.Load())))
+}
 
 // Splice implements Conn.
 func (c *netConn) Splice(Conn, int64) (int64, bool, error) {

@@ -97,8 +97,8 @@ func TestAClosedConnectionIsReachableFromNowhere(t *testing.T) {
 	})
 	l.turn()
 	l.turn()
-	if l.timers.count != 0 || l.sources[7] != nil || other.watched != nil || sys.closed[7] != 1 {
-		t.Error(l.timers.count, l.sources[7], other.watched, sys.closed)
+	if l.timers.count != 0 || l.sources[7] != nil || other.watch.on != nil || sys.closed[7] != 1 {
+		t.Error(l.timers.count, l.sources[7], other.watch.on, sys.closed)
 	}
 }
 
@@ -157,7 +157,7 @@ func TestNobodyIsDeceivedByASpuriousResume(t *testing.T) {
 		func(c *conn) { _ = c.Await() },
 		func(c *conn) { _, _ = c.Write(make([]byte, 1)) },
 		func(c *conn) { _, _, _ = c.Splice(open(t, l, 50), 1) },
-		func(c *conn) { _, _ = l.Dial("tcp", "10.0.0.1:1", 0) },
+		func(c *conn) { _, _ = l.Dial("tcp", "10.0.0.1:1", 0, nil) },
 		func(c *conn) { _ = s.Wait(0) },
 		func(c *conn) { _ = l.Offload(func() {}) },
 	} {

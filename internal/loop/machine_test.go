@@ -169,7 +169,7 @@ func (m *machine) pair() (loop.Conn, peer) {
 	var c loop.Conn
 	wait := m.task(func(d loop.Driver) {
 		var err error
-		if c, err = d.Dial("tcp", address, 0); err != nil {
+		if c, err = d.Dial("tcp", address, 0, nil); err != nil {
 			m.t.Error(err)
 		}
 	})

@@ -10,3 +10,9 @@ func nothingPending(fd int) bool {
 	_, _, err := syscall.Recvfrom(fd, b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err == syscall.EAGAIN
 }
+
+// failedPending reports whether the peer has reset the connection, or it has failed otherwise: once, since the kernel tells it once.
+func failedPending(fd int) bool {
+	errno, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
+	return err == nil && errno != 0
+}

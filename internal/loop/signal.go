@@ -50,20 +50,44 @@ func (s *Signal) deliver(l *Loop) {
 }
 
 // expire implements expirer.
-func (s *Signal) expire(time.Duration) {
+func (s *Signal) expire(time.Duration) { s.wake() }
+
+// wake implements waker.
+func (s *Signal) wake() {
 	if s.waiter != nil {
 		s.loop.schedule(s.waiter)
 	}
 }
 
 // Wait waits until the signal is set, and takes it. by is an instant of Driver.Now, 0 for none; os.ErrDeadlineExceeded says that it has passed.
-func (s *Signal) Wait(by time.Duration) error {
+func (s *Signal) Wait(by time.Duration) error { return s.WaitFor(nil, by) }
+
+// WaitFor is Wait on behalf of a connection, which may be nil: ErrPeerGone says that its peer has reset it, whether or not the signal is set.
+func (s *Signal) WaitFor(client Conn, by time.Duration) error {
 	if s.loop == nil {
-		return s.waitChannel(by)
+		return s.waitChannel(client, by)
 	}
+	c, _ := client.(*conn)
+	if c == nil {
+		return s.wait(nil, by)
+	}
+	w := &watch{who: s}
+	w.begin(c)
+	defer w.begin(nil)
+	return s.wait(w, by)
+}
+
+// wait is WaitFor on a Loop.
+func (s *Signal) wait(w *watch, by time.Duration) error {
 	l := s.loop
-	for !s.set {
-		if passed(by, l.now) {
+	for {
+		switch {
+		case w.gone():
+			return ErrPeerGone
+		case s.set:
+			s.set = false
+			return nil
+		case passed(by, l.now):
 			return os.ErrDeadlineExceeded
 		}
 		if by != 0 {
@@ -77,6 +101,4 @@ func (s *Signal) Wait(by time.Duration) error {
 			return err
 		}
 	}
-	s.set = false
-	return nil
 }

@@ -21,7 +21,7 @@ func relay(origin string, byTasks bool) func(c loop.Conn) {
 		d := c.Driver()
 		c.Quiet(false)
 		defer c.Close()
-		up, err := d.Dial("tcp", origin, d.Now()+long)
+		up, err := d.Dial("tcp", origin, d.Now()+long, nil)
 		if err != nil {
 			c.Reset()
 			return

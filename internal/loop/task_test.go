@@ -252,7 +252,7 @@ func TestStopEndsAllWaits(t *testing.T) {
 		}
 		wait("read", func(loop.Driver) error { _, err := c.Read(make([]byte, 10)); return err })
 		wait("write", func(loop.Driver) error { _, err := c.Writev(pattern(10), flood()); return err })
-		wait("dial", func(d loop.Driver) error { _, err := d.Dial("tcp", dark, 0); return err })
+		wait("dial", func(d loop.Driver) error { _, err := d.Dial("tcp", dark, 0, nil); return err })
 		wait("signal", func(d loop.Driver) error { return d.NewSignal().Wait(0) })
 		hold := make(chan struct{})
 		if m.plain == nil && m.world == nil { // on Goroutines Stop waits for it; in a simulation it ends at once
@@ -290,7 +290,7 @@ func TestTasksMayDoAnythingWhileTheyAreStopped(t *testing.T) {
 				case 0:
 					d.Go(func() { _ = s.Wait(0) })
 				case 1:
-					_, _ = d.Dial("tcp", p.LocalAddr().String(), 0)
+					_, _ = d.Dial("tcp", p.LocalAddr().String(), 0, nil)
 				case 2:
 					c.Close()
 				case 3:

@@ -18,8 +18,8 @@ import (
 
 // A Dialer opens connections to one endpoint.
 type Dialer interface {
-	// Dial connects by an instant of the driver's clock. It runs in a task and may wait.
-	Dial(d loop.Driver, by time.Duration) (loop.Conn, error)
+	// Dial connects by an instant of the driver's clock, for a client whose reset ends it (loop.ErrPeerGone); that may be nil. It runs in a task and may wait.
+	Dial(d loop.Driver, by time.Duration, client loop.Conn) (loop.Conn, error)
 }
 
 // Timeouts bound how long an endpoint may take. 0 is no bound.
@@ -227,7 +227,7 @@ func (h *H1) connect(x *exchange.Exchange, o *Order) (c *conn, reused bool, err 
 			return c, true, nil
 		}
 	}
-	c, err = h.slot(d, by)
+	c, err = h.slot(x, by)
 	if err != nil {
 		return nil, false, err
 	}
@@ -238,7 +238,7 @@ func (h *H1) connect(x *exchange.Exchange, o *Order) (c *conn, reused bool, err 
 		c.replaced = true // another one will be opened in its slot
 		c.close()
 	}
-	raw, dialErr := h.dialer.Dial(d, by)
+	raw, dialErr := h.dialer.Dial(d, by, x.Client.Conn)
 	if dialErr != nil {
 		h.slots.release()
 		return nil, false, dialError(x, dialErr)

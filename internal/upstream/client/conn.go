@@ -344,6 +344,8 @@ func dialError(x *exchange.Exchange, err error) *exchange.Error {
 	switch {
 	case loop.IsTimeout(err):
 		e.Kind, e.Limit = exchange.KindConnectionTimeout, x.Reached("timeouts.connect")
+	case errors.Is(err, loop.ErrPeerGone):
+		e.Source, e.Kind, e.Retry = exchange.Downstream, exchange.KindConnectionTerminated, exchange.RetryNo
 	case errors.As(err, &dns):
 		e.Kind = exchange.KindDNSError
 	case loop.IsExhausted(err):

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -116,9 +117,9 @@ func (s *slots) leave(w *waiter) (given bool) {
 	return w.granted || w.conn != nil
 }
 
-// slot returns the right to open a connection, or a connection that is handed over; it waits for one of the two.
-func (h *H1) slot(d loop.Driver, by time.Duration) (*conn, *exchange.Error) {
-	w, ok := h.slots.reserve(d)
+// slot returns the right to open a connection, or a connection that is handed over; it waits for one of the two, as long as the client does.
+func (h *H1) slot(x *exchange.Exchange, by time.Duration) (*conn, *exchange.Error) {
+	w, ok := h.slots.reserve(x.Driver)
 	if ok {
 		return nil, nil
 	}
@@ -129,15 +130,34 @@ func (h *H1) slot(d loop.Driver, by time.Duration) (*conn, *exchange.Error) {
 	}
 	h.waited.Add(1)
 	h.reclaim()
-	err := w.signal.Wait(by)
-	if err == nil || h.slots.leave(w) {
+	err := w.signal.WaitFor(x.Client.Conn, by)
+	if err == nil {
 		return w.conn, nil
 	}
+	given, gone := h.slots.leave(w), errors.Is(err, loop.ErrPeerGone)
+	if given && !gone {
+		return w.conn, nil
+	}
+	if given {
+		h.giveOn(w)
+	}
 	e.Err = err
-	if loop.IsTimeout(err) {
+	switch {
+	case gone:
+		e.Source, e.Kind, e.Retry = exchange.Downstream, exchange.KindConnectionTerminated, exchange.RetryNo
+	case loop.IsTimeout(err):
 		e.Limit = "pools.max_connections"
 	}
 	return nil, e
+}
+
+// giveOn gives what w was given, and has no use for, to the next.
+func (h *H1) giveOn(w *waiter) {
+	if w.conn != nil {
+		h.keep(w.conn)
+		return
+	}
+	h.slots.release()
 }
 
 // reclaim closes an idle connection for somebody who waits: connections can't change loops, and one of his own may have become idle just before he was on the list.

@@ -29,6 +29,7 @@ type claim struct {
 	accept    func(*loop.Accept) (stop func())
 	drop      func()                   // closes it
 	duplicate func() (*os.File, error) // of the socket; not after stop or drop
+	control   func(do func(fd int))    // calls do with the descriptor, if there is one; not after stop or drop
 }
 
 // stallLimit is how long a turn of a loop may take before the watchdog complains.
@@ -69,6 +70,7 @@ func (c *loops) claim(s *listen.Socket) (claim, error) {
 		accept:    func(a *loop.Accept) func() { return c.group.Listen(fd, a) },
 		drop:      func() { _ = syscall.Close(fd) },
 		duplicate: func() (*os.File, error) { return listen.Duplicate(fd) },
+		control:   func(do func(fd int)) { do(fd) },
 	}, nil
 }
 
@@ -116,12 +118,10 @@ func (goroutines) run() {}
 func (c goroutines) claim(s *listen.Socket) (claim, error) {
 	ln := s.Listener()
 	return claim{
-		accept: func(a *loop.Accept) func() {
-			c.driver.Listen(ln, a)
-			return func() { _ = ln.Close() }
-		},
+		accept:    func(a *loop.Accept) func() { return c.driver.Listen(ln, a) },
 		drop:      func() { _ = ln.Close() },
 		duplicate: func() (*os.File, error) { return listen.DuplicateOf(ln) },
+		control:   func(do func(fd int)) { listen.Control(ln, do) },
 	}, nil
 }
 

@@ -133,13 +133,7 @@ func (e *Engine) Apply(next *snapshot.Snapshot) error {
 		e.sockets[o.listener] = socket{o.address, connections, o.claim.accept(e.accept(o.listener.Name, connections)), o.claim}
 		e.log.Info("listening", "address", o.address.String())
 	}
-	for l, s := range e.sockets {
-		if !slices.Contains(next.Listeners, l) {
-			s.stop()
-			delete(e.sockets, l)
-			e.log.Info("no longer listening", "address", s.address.String())
-		}
-	}
+	e.closeLocked(next.Listeners, opened)
 	if prev != nil {
 		upstream.Replace(prev.Pools, next.Pools)
 	}
@@ -151,6 +145,36 @@ type opened struct {
 	listener snapshot.Listener
 	address  net.Addr
 	claim    claim
+}
+
+// handshakeGrace is how long connections that are being made with a replaced listener may take.
+const handshakeGrace = 200 * time.Millisecond
+
+// closeLocked closes the listeners that next has no more. Where another address of the same port replaces one, no connection is lost: it ends when all have been made
+// that had begun before. The caller must hold e.mu.
+func (e *Engine) closeLocked(next []snapshot.Listener, opened []opened) {
+	gone := map[snapshot.Listener]socket{}
+	replaced := false
+	for l, s := range e.sockets {
+		if slices.Contains(next, l) {
+			continue
+		}
+		gone[l] = s
+		for _, o := range opened {
+			if o.listener.Name == l.Name {
+				replaced = true
+				s.claim.control(listen.Hush)
+			}
+		}
+	}
+	if replaced {
+		<-time.After(handshakeGrace)
+	}
+	for l, s := range gone {
+		s.stop()
+		delete(e.sockets, l)
+		e.log.Info("no longer listening", "address", s.address.String())
+	}
 }
 
 // openLocked opens the listeners that are not open yet: all of them, or none and an error. The caller must hold e.mu.
@@ -167,8 +191,11 @@ func (e *Engine) openLocked(listeners []snapshot.Listener) (all []opened, err er
 			continue
 		}
 		s, err := e.inherited.Open(l.Address)
+		if IsInUse(err) {
+			s, err = e.openBesideLocked(listeners, l, err)
+		}
 		if err != nil {
-			return all, e.explainLocked(err, l)
+			return all, e.explainLocked(err, listeners, l)
 		}
 		address := s.Addr()
 		c, err := e.crew.claim(s)
@@ -180,11 +207,28 @@ func (e *Engine) openLocked(listeners []snapshot.Listener) (all []opened, err er
 	return all, nil
 }
 
-// explainLocked says so if it is this process that has the port already. The caller must hold e.mu.
-func (e *Engine) explainLocked(err error, l snapshot.Listener) error {
+// openBesideLocked opens a listener of next on a port that others of this process have, which next has no more: a wider address or a narrower one takes their place.
+// If there are none, err is what remains. The caller must hold e.mu.
+func (e *Engine) openBesideLocked(next []snapshot.Listener, l snapshot.Listener, err error) (*listen.Socket, error) {
+	replaces := false
+	for have, s := range e.sockets {
+		if have.Name == l.Name && !slices.Contains(next, have) {
+			replaces = true
+			s.claim.control(func(fd int) { listen.Share(fd, true) })
+			defer s.claim.control(func(fd int) { listen.Share(fd, false) })
+		}
+	}
+	if !replaces {
+		return nil, err
+	}
+	return listen.OpenBeside(l.Address)
+}
+
+// explainLocked says so if it is another listener of next that has the port already. The caller must hold e.mu.
+func (e *Engine) explainLocked(err error, next []snapshot.Listener, l snapshot.Listener) error {
 	for have := range e.sockets {
-		if have.Name == l.Name && IsInUse(err) {
-			return fmt.Errorf("listen on %s: this process listens on %s, which takes the same port: restart it", l.Address, have.Address)
+		if have.Name == l.Name && IsInUse(err) && slices.Contains(next, have) {
+			return fmt.Errorf("listen on %s: %s, which takes the same port, is listened on as well: one of them is enough", l.Address, have.Address)
 		}
 	}
 	return err

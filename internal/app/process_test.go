@@ -11,9 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"sluice/internal/admin"
 	"sluice/internal/config"
@@ -227,6 +230,75 @@ func TestAReloadOfLimitsKeepsConnections(t *testing.T) {
 		}
 		s.wantMetrics("sluice_endpoint_connections"+endpoint+"1", "sluice_endpoint_attempts_total"+endpoint+"4")
 	})
+}
+
+// A listener gives way to a wider or a narrower one of its port while clients connect all the time, and none of them notices.
+func TestAReplacedListenerLosesNoConnection(t *testing.T) {
+	onEachDriver(t, func(t *testing.T, d Driver) {
+		config := func(addresses string) string {
+			return strings.NewReplacer("addresses: 127.0.0.1", "addresses: "+addresses, "to: \"none\"", "respond: { status: 200, body: hello }").Replace(stageConfig("none"))
+		}
+		s := newStage(t, d, config("127.0.0.1"))
+		address := fmt.Sprintf("127.0.0.1:%d", s.port)
+		var clients sync.WaitGroup
+		end := make(chan struct{})
+		for range 4 {
+			clients.Go(func() {
+				for {
+					select {
+					case <-end:
+						return
+					default:
+					}
+					if err := visit(address); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		held := dialClient(t, address)
+		for _, addresses := range []string{"0.0.0.0", "127.0.0.1", `["::"]`, "0.0.0.0", `["127.0.0.1", "::1"]`, "127.0.0.1"} {
+			s.reload(config(addresses))
+			held.ask("/") // on a connection that was accepted by the first of them
+			held.want(200, "hello")
+		}
+		close(end)
+		clients.Wait()
+		for addresses, want := range map[string]string{"[0.0.0.0, 127.0.0.1]": "one of them is enough", "[0.0.0.0, 192.0.2.1]": "192.0.2.1"} {
+			s.set(config(addresses))
+			if err := s.p.Reload(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", addresses, err)
+			}
+			if got := s.p.Addresses(); !slices.Equal(got, []string{address}) {
+				t.Error(got)
+			}
+			s.ask(200, "hello")
+		}
+		if other, err := net.Listen("tcp", fmt.Sprintf(":%d", s.port)); err == nil {
+			other.Close()
+			t.Error("somebody else could listen on the port, too")
+		}
+	})
+}
+
+// visit sends one request on a connection of its own, which it resets, so that thousands of visits leave no ports behind.
+func visit(address string) error {
+	c, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.(*net.TCPConn).SetLinger(0)
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"); err != nil {
+		return err
+	}
+	answer := make([]byte, 15)
+	if _, err := io.ReadFull(c, answer); err != nil || string(answer) != "HTTP/1.1 200 OK" {
+		return fmt.Errorf("%q, %w", answer, err)
+	}
+	return nil
 }
 
 func TestABadReloadChangesNothing(t *testing.T) {

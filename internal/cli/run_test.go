@@ -264,9 +264,9 @@ func TestAReloadThatCannotListenChangesNothing(t *testing.T) {
 	rewrite(t, name, siteConfig(taken.Addr().(*net.TCPAddr).Port, address, ""))
 	p.signal(syscall.SIGHUP)
 	p.await("another process listens there already")
-	rewrite(t, name, strings.Replace(siteConfig(port, address, ""), "addresses: 127.0.0.1", "addresses: []", 1))
+	rewrite(t, name, strings.Replace(siteConfig(port, address, ""), "addresses: 127.0.0.1", "addresses: [127.0.0.1, 0.0.0.0]", 1))
 	p.signal(syscall.SIGHUP)
-	p.await("this process listens on 127.0.0.1:")
+	p.await("which takes the same port, is listened on as well")
 	if status, content := get(t, newClient(t), port, "/"); status != 200 || content != "hello" {
 		t.Errorf("%d %q", status, content)
 	}

@@ -46,6 +46,9 @@ func IsExhausted(err error) bool {
 	return false
 }
 
+// IsQueueFull reports whether err says that a Unix socket has as many connections waiting as it may have. Nothing tells when there is room.
+func IsQueueFull(err error) bool { return errors.Is(err, syscall.EAGAIN) }
+
 // quietError is temporary, so that crypto/tls keeps its state for it.
 type quietError struct{}
 

@@ -62,16 +62,30 @@ func (g *Goroutines) Serve(nc net.Conn, accept *Accept) {
 	g.tasks.Go(func() { g.run(c, c.handler.Serve) })
 }
 
-// Listen accepts from ln until Stop, which closes it, or until it is closed.
-func (g *Goroutines) Listen(ln net.Listener, accept *Accept) {
+// lastAccept is how long a listener that ends looks for connections that wait to be accepted.
+const lastAccept = 10 * time.Millisecond
+
+// Listen accepts from ln until Stop, which closes it, or until it is closed. The returned function ends that, takes what still waits to be accepted (closing would
+// reset it), and closes ln.
+func (g *Goroutines) Listen(ln net.Listener, accept *Accept) (stop func()) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.stopped() {
 		_ = ln.Close()
-		return
+		return func() {}
 	}
 	g.listeners = append(g.listeners, ln)
-	g.tasks.Go(func() { g.accept(ln, accept) })
+	ended := make(chan struct{})
+	g.tasks.Go(func() {
+		defer close(ended)
+		g.accept(ln, accept)
+	})
+	return func() {
+		if l, ok := ln.(interface{ SetDeadline(time.Time) error }); ok && l.SetDeadline(time.Now().Add(lastAccept)) == nil {
+			<-ended
+		}
+		_ = ln.Close()
+	}
 }
 
 func (g *Goroutines) accept(ln net.Listener, accept *Accept) {
@@ -81,7 +95,7 @@ func (g *Goroutines) accept(ln net.Listener, accept *Accept) {
 		case err == nil:
 			g.Serve(nc, accept)
 			continue
-		case errors.Is(err, net.ErrClosed) || g.stopped():
+		case errors.Is(err, net.ErrClosed) || IsTimeout(err) || g.stopped():
 			return
 		}
 		accept.Paused(err)

@@ -95,6 +95,7 @@ func (h *Inheritance) Open(address string) (*Socket, error) {
 			_ = prepare(ln.Addr().Network(), "", raw)
 		}
 	}
+	Control(ln, unhush) // an earlier config may have replaced it while others kept it open
 	return &Socket{Address: address, ln: ln}, nil
 }
 

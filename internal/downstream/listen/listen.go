@@ -19,12 +19,16 @@ type Socket struct {
 
 // Open listens on a TCP address (":80", "127.0.0.1:8080", "[::1]:80") or a Unix socket ("unix:/run/x.sock"). A host of "" is all addresses, of IPv6 and IPv4.
 func Open(address string) (*Socket, error) {
+	return openWith(address, net.ListenConfig{KeepAlive: -1, Control: prepare})
+}
+
+func openWith(address string, config net.ListenConfig) (*Socket, error) {
+	config.SetMultipathTCP(false) // its sockets take no filter, which Hush needs
 	network := "tcp"
 	name := address
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, name = "unix", path
 	}
-	config := net.ListenConfig{KeepAlive: -1, Control: prepare}
 	ln, err := config.Listen(context.Background(), network, name)
 	if err != nil {
 		return nil, explain(address, err)
@@ -48,6 +52,11 @@ func (s *Socket) Addr() net.Addr { return s.ln.Addr() }
 
 // Listener gives the socket away to who accepts with goroutines.
 func (s *Socket) Listener() net.Listener { return s.ln }
+
+// Control calls do with the descriptor of a listener, if it has one.
+func Control(ln net.Listener, do func(fd int)) {
+	_ = within(ln, func(fd int) error { do(fd); return nil })
+}
 
 // Take gives the socket away as a descriptor of its own. The Socket is closed, and its file, if it has one, stays.
 func (s *Socket) Take() (fd int, err error) {

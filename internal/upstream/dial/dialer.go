@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"sluice/internal/loop"
@@ -138,7 +137,7 @@ func (e *Dialer) note(addrs []netip.Addr, addr netip.Addr, now time.Time, err er
 func (e *Dialer) dialUnix(d loop.Driver, by time.Duration, client loop.Conn) (loop.Conn, error) {
 	for pause := pauseLeast; ; pause = min(2*pause, pauseMost) {
 		c, err := d.Dial(e.network, e.address, by, client)
-		if !errors.Is(err, syscall.EAGAIN) {
+		if !loop.IsQueueFull(err) {
 			return c, err
 		}
 		until := d.Now() + pause

@@ -195,7 +195,7 @@ func TestAFullUnixSocketIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestShares(t *testing.T) {
+func TestAnAttemptGetsItsShareOfTheTime(t *testing.T) {
 	for _, c := range []struct {
 		now, by time.Duration
 		left    int

@@ -45,15 +45,16 @@ type Options struct {
 
 // An Engine runs snapshots: drivers, listening sockets and codecs. Its methods may be called from any goroutine, but not from tasks.
 type Engine struct {
-	log        *slog.Logger
-	inherited  *listen.Inheritance
-	current    snapshot.Current
-	turnedAway atomic.Int64 // connections that get 503 at this moment
-	gate       listen.Gate
-	crew       crew
-	drivers    int
-	h1         *h1.Server
-	draining   atomic.Bool
+	log           *slog.Logger
+	inherited     *listen.Inheritance
+	current       snapshot.Current
+	turnedAway    atomic.Int64 // connections that get 503 at this moment
+	turnAwayLimit int64        // how many of them there may be
+	gate          listen.Gate
+	crew          crew
+	drivers       int
+	h1            *h1.Server
+	draining      atomic.Bool
 
 	mu      sync.Mutex                   // keeps Apply and Stop apart
 	sockets map[snapshot.Listener]socket // guarded by mu
@@ -69,7 +70,7 @@ type socket struct {
 
 // NewEngine makes an engine that does nothing yet.
 func NewEngine(o Options) (*Engine, error) {
-	e := &Engine{log: o.Log, inherited: o.Inherited, sockets: map[snapshot.Listener]socket{}}
+	e := &Engine{log: o.Log, inherited: o.Inherited, sockets: map[snapshot.Listener]socket{}, turnAwayLimit: turnAwayLimit(descriptorsMax())}
 	if err := e.hire(o); err != nil {
 		return nil, err
 	}
@@ -237,12 +238,24 @@ func (e *Engine) explainLocked(err error, next []snapshot.Listener, l snapshot.L
 // IsInUse reports whether err says that somebody listens on an address already.
 func IsInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
-// turnedAwayMax is how many connections at once get 503 because there is no room for them; further ones are reset.
-const turnedAwayMax = 64
+const (
+	// turnedAwayMax is how many connections at once get 503 because there is no room for them; further ones are reset.
+	turnedAwayMax = 64
+	// turnedAwayPart is what part of the descriptors they may take, which those who are served need for origins.
+	turnedAwayPart = 16
+)
+
+// turnAwayLimit is how many connections at once are turned away with 503. descriptors is 0 if it is not known.
+func turnAwayLimit(descriptors int) int64 {
+	if descriptors == 0 {
+		return turnedAwayMax
+	}
+	return int64(min(descriptors/turnedAwayPart, turnedAwayMax))
+}
 
 // turnAway returns the handler of a connection that there is no room for.
 func (e *Engine) turnAway(c loop.Conn) loop.Handler {
-	if e.turnedAway.Add(1) > turnedAwayMax {
+	if e.turnedAway.Add(1) > e.turnAwayLimit {
 		e.turnedAway.Add(-1)
 		return nil
 	}

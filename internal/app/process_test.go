@@ -398,6 +398,15 @@ func TestSignalsEndAProcess(t *testing.T) {
 	}
 }
 
+// Who is turned away leaves the descriptors to those who are served.
+func TestTurnedAwayConnectionsAreAFewOfTheDescriptors(t *testing.T) {
+	for descriptors, want := range map[int]int64{0: 64, 60: 3, 256: 16, 1024: 64, 1 << 20: 64} {
+		if got := turnAwayLimit(descriptors); got != want {
+			t.Errorf("turnAwayLimit(%d) is %d, want %d", descriptors, got, want)
+		}
+	}
+}
+
 func TestConnectionsLeaveRoomForOrigins(t *testing.T) {
 	for _, c := range []struct{ setting, descriptors, want int }{
 		{0, 1024, 384}, {0, 1 << 20, 524160}, {0, 256, 16}, {0, 100, 16}, {0, 0, 0}, {500, 1024, 500}, {500, 0, 500},

@@ -55,6 +55,9 @@ type Resolver struct {
 	wake   chan struct{} // something is due earlier than the goroutine knows
 	ended  chan struct{}
 
+	slots   chan struct{}  // holds a token for each look-up in the background
+	running sync.WaitGroup // those look-ups; the goroutine adds to it
+
 	names    atomic.Pointer[map[string]*entry] // the map never changes; it is replaced under mu
 	mu       sync.Mutex
 	settings ResolverSettings // guarded by mu
@@ -65,6 +68,7 @@ type entry struct {
 	answer atomic.Pointer[answer] // nil before the first look-up has ended
 	busy   chan struct{}          // guarded by Resolver.mu; closed when the look-up under way ends, nil if there is none
 	due    time.Time              // guarded by Resolver.mu; when to look it up again
+	used   bool                   // guarded by Resolver.mu; the config names it, or else it was only asked for: then it is not looked up again
 }
 
 // An answer is the outcome of look-ups. It never changes.
@@ -81,7 +85,7 @@ func NewResolver(lookup LookupFunc, s ResolverSettings, report func(name string,
 	if report == nil {
 		report = func(string, error) {}
 	}
-	r := &Resolver{lookup: lookup, report: report, wake: make(chan struct{}, 1), ended: make(chan struct{}), settings: s}
+	r := &Resolver{lookup: lookup, report: report, wake: make(chan struct{}, 1), ended: make(chan struct{}), slots: make(chan struct{}, lookupsMax), settings: s}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	r.names.Store(&map[string]*entry{})
 	go r.run()
@@ -114,7 +118,8 @@ func (r *Resolver) Resolve(name string) ([]netip.Addr, error) {
 	}
 }
 
-// Apply takes over the names in use and the settings. Names that are not in use any more are forgotten; new ones are looked up at once, in the background.
+// Apply takes over the names in use and the settings. Names that are not in use any more are forgotten; new ones are looked up at once, in the background. Who still
+// asks for a forgotten one, an exchange that began before, gets an answer, and that is all.
 func (r *Resolver) Apply(names []string, s ResolverSettings) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -125,6 +130,7 @@ func (r *Resolver) Apply(names []string, s ResolverSettings) {
 		if e == nil {
 			e = new(entry)
 		}
+		e.used = true
 		used[name] = e
 	}
 	r.names.Store(&used)
@@ -240,6 +246,7 @@ func (r *Resolver) notify() {
 // run looks names up when they are due, until Close.
 func (r *Resolver) run() {
 	defer close(r.ended)
+	defer r.running.Wait()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for r.ctx.Err() == nil {
@@ -252,28 +259,35 @@ func (r *Resolver) run() {
 	}
 }
 
-// refresh looks up what is due, and returns how long to wait for the next.
+// refresh begins to look up what is due, as far as there is room, and returns how long to wait for the next. It does not wait for answers: one name that is slow
+// does not hold up the others.
 func (r *Resolver) refresh() time.Duration {
-	var running sync.WaitGroup
-	slots := make(chan struct{}, lookupsMax)
 	for name, e := range *r.names.Load() {
-		if !r.isDue(e) || r.claim(e) != nil {
+		if !r.isDue(e) {
 			continue
 		}
-		slots <- struct{}{}
-		running.Go(func() {
+		select {
+		case r.slots <- struct{}{}:
+		default:
+			return time.Hour // the next look-up that ends wakes the goroutine
+		}
+		if r.claim(e) != nil {
+			<-r.slots
+			continue
+		}
+		r.running.Go(func() {
 			r.lookUp(name, e)
-			<-slots
+			<-r.slots
+			r.notify()
 		})
 	}
-	running.Wait()
 	return r.untilNext()
 }
 
 func (r *Resolver) isDue(e *entry) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return e.busy == nil && !e.due.After(time.Now())
+	return e.used && e.busy == nil && !e.due.After(time.Now())
 }
 
 // untilNext returns how long it is until a name is due. One that is being looked up for Resolve is due when that has ended, and then the goroutine is woken.
@@ -282,7 +296,7 @@ func (r *Resolver) untilNext() time.Duration {
 	defer r.mu.Unlock()
 	wait := time.Hour
 	for _, e := range *r.names.Load() {
-		if e.busy == nil {
+		if e.used && e.busy == nil {
 			wait = min(wait, time.Until(e.due))
 		}
 	}

@@ -143,6 +143,7 @@ func TestAnswersAreSortedAndDistinct(t *testing.T) {
 
 func TestLooksUpAgain(t *testing.T) {
 	withResolver(t, func(t *testing.T, z *zone, r *Resolver) {
+		r.Apply([]string{"a.test"}, DefaultResolverSettings())
 		r.Resolve("a.test")
 		z.set(func(z *zone) { z.addrs["a.test"] = []string{"10.0.0.7"} })
 		pass(8 * time.Second)
@@ -161,6 +162,7 @@ func TestLooksUpAgain(t *testing.T) {
 
 func TestKeepsTheLastGoodAnswerForAWhile(t *testing.T) {
 	withResolver(t, func(t *testing.T, z *zone, r *Resolver) {
+		r.Apply([]string{"a.test"}, DefaultResolverSettings())
 		r.Resolve("a.test")
 		z.set(func(z *zone) { z.err = errors.New("server failure") })
 		pass(9 * time.Minute)
@@ -187,6 +189,7 @@ func TestKeepsTheLastGoodAnswerForAWhile(t *testing.T) {
 
 func TestTriesAgainSoonAfterAFailure(t *testing.T) {
 	withResolver(t, func(t *testing.T, z *zone, r *Resolver) {
+		r.Apply([]string{"none.test"}, DefaultResolverSettings())
 		if _, err := r.Resolve("none.test"); err != errNoAddress {
 			t.Errorf("got %v", err)
 		}
@@ -242,6 +245,46 @@ func TestLooksUpAFewNamesAtATime(t *testing.T) {
 		pass(4*time.Second + time.Millisecond)
 		if slices.ContainsFunc(names, func(name string) bool { _, err := r.Lookup(name); return err != nil }) || z.most != lookupsMax {
 			t.Errorf("not all names were looked up, or %d at a time", z.most)
+		}
+	})
+}
+
+// An exchange of an old config may ask for a name that the new one has no more: it gets an answer, and nobody looks it up ever after.
+func TestAForgottenNameStaysForgotten(t *testing.T) {
+	withResolver(t, func(t *testing.T, z *zone, r *Resolver) {
+		r.Apply([]string{"a.test"}, DefaultResolverSettings())
+		r.Apply([]string{"b.test"}, DefaultResolverSettings())
+		if _, err := r.Resolve("a.test"); err != nil {
+			t.Error(err)
+		}
+		before := z.times("a.test")
+		pass(time.Hour)
+		if n := z.times("a.test"); n != before {
+			t.Errorf("looked up %d times more", n-before)
+		}
+		r.Apply([]string{"a.test"}, DefaultResolverSettings()) // named again
+		pass(time.Minute)
+		if n := z.times("a.test") - before; n < 5 {
+			t.Errorf("looked up %d times in a minute", n)
+		}
+	})
+}
+
+// Names that are slow hold up others only if they are many.
+func TestASlowNameDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		z := &zone{asked: map[string]int{}, addrs: map[string][]string{"a.test": {"10.0.0.1"}}}
+		r := NewResolver(func(ctx context.Context, name string) ([]netip.Addr, error) {
+			if name != "a.test" {
+				<-ctx.Done()
+			}
+			return z.lookup(ctx, name)
+		}, DefaultResolverSettings(), z.report)
+		defer r.Close()
+		r.Apply([]string{"slow.test", "a.test"}, ResolverSettings{Every: time.Second, Timeout: 5 * time.Second})
+		pass(time.Minute)
+		if n := z.times("a.test"); n < 50 {
+			t.Errorf("looked up %d times in a minute", n)
 		}
 	})
 }

@@ -18,9 +18,10 @@ type content struct {
 	framing wire.Framing
 	left    int64 // of FramedLength: bytes not given out yet
 	chunks  wire.Chunks
-	piece   []byte // decoded ahead by AtHand, not given out yet
-	ended   bool   // nothing more is to be decoded
-	over    bool   // the connection is no longer ours
+	piece   []byte            // decoded ahead by AtHand, not given out yet
+	fault   *wire.SyntaxError // behind piece; found by AtHand, perhaps
+	ended   bool              // nothing more is to be decoded
+	over    bool              // the connection is no longer ours
 }
 
 // newContent returns the content of the response whose head was just read.
@@ -31,7 +32,7 @@ func (c *conn) newContent(f wire.Framing) *content {
 		b = new(content)
 	}
 	b.conn, b.framing, b.left = c, f, f.Length
-	b.piece, b.over, b.ended = nil, false, false
+	b.piece, b.fault, b.over, b.ended = nil, nil, false, false
 	b.restart()
 	return b
 }
@@ -69,13 +70,8 @@ func (b *content) Length() int64 {
 
 // AtHand implements exchange.Buffered.
 func (b *content) AtHand() ([]byte, bool) {
-	if len(b.piece) == 0 && !b.ended && !b.over {
-		piece, err := b.decode()
-		if err == nil {
-			b.piece = piece
-		} else {
-			b.fail(err)
-		}
+	if len(b.piece) == 0 && b.fault == nil && !b.ended && !b.over {
+		b.piece, b.fault = b.decode()
 	}
 	return b.piece, b.ended
 }
@@ -91,15 +87,14 @@ func (b *content) Next() ([]byte, error) {
 			b.finish()
 			return nil, io.EOF
 		}
+		if b.fault != nil {
+			return nil, b.fail(b.fault)
+		}
 		if b.over {
 			return nil, b.incomplete(io.ErrUnexpectedEOF)
 		}
-		piece, err := b.decode()
-		if err != nil {
-			return nil, b.fail(err)
-		}
-		b.piece = piece
-		if len(piece) == 0 && !b.ended {
+		b.piece, b.fault = b.decode()
+		if len(b.piece) == 0 && b.fault == nil && !b.ended {
 			if err := b.fill(); err != nil {
 				return nil, err
 			}

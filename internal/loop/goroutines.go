@@ -311,6 +311,7 @@ type netConn struct {
 	net.Conn
 	driver  *Goroutines
 	handler Handler
+	handled bool          // handler is to be run when the connection is quiet and its deadline comes: it has no goroutine that would see it
 	readBy  atomic.Int64  // an instant of Now
 	writeBy atomic.Int64  // an instant of Now
 	stall   time.Duration // how long a write may last without a byte taken; 0 is no bound
@@ -319,52 +320,7 @@ type netConn struct {
 	ended   atomic.Bool // the peer was seen to have closed
 	reset   atomic.Bool // the peer was seen to have reset it
 	watched *netConn    // Read ends when this one has been reset by its peer
-}
-
-// lookEvery is how often a wait looks at the connection that it watches: there are no events for it here.
-const lookEvery = 100 * time.Millisecond
-
-// watchable returns c if it can be seen whether its peer has reset it, or nil.
-func watchable(c Conn) *netConn {
-	nc, _ := c.(*netConn)
-	if nc == nil {
-		return nil
-	}
-	if _, ok := nc.Conn.(syscall.Conn); !ok {
-		return nil
-	}
-	return nc
-}
-
-// gone reports whether c, which may be nil, has been reset by its peer.
-func (c *netConn) gone() bool {
-	if c == nil || c.reset.Load() {
-		return c != nil
-	}
-	raw, err := c.Conn.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return false
-	}
-	_ = raw.Control(func(fd uintptr) {
-		if failedPending(int(fd)) {
-			c.reset.Store(true)
-		}
-	})
-	return c.reset.Load()
-}
-
-// cancelWhenGone looks at c until it is gone or ctx is done.
-func (c *netConn) cancelWhenGone(ctx context.Context, cancel func()) {
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
-	for !c.gone() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-look.C:
-		}
-	}
-	cancel()
+	idle    *time.Timer // of a connection with Handle; nil before it is first quiet
 }
 
 // Read implements Conn.
@@ -380,26 +336,6 @@ func (c *netConn) Read(p []byte) (int, error) {
 		return c.lastLook(p)
 	}
 	return 0, c.why(err)
-}
-
-// readWatching reads; while it waits it looks at the connection that it watches. Another task may call ReadBy meanwhile.
-func (c *netConn) readWatching(p []byte) (int, error) {
-	for c.watched != nil {
-		by, look := time.Duration(c.readBy.Load()), c.driver.Now()+lookEvery
-		if by != 0 && by <= look {
-			_ = c.Conn.SetReadDeadline(c.driver.wall(by))
-			break
-		}
-		_ = c.Conn.SetReadDeadline(c.driver.wall(look))
-		n, err := c.Conn.Read(p)
-		if n > 0 || !IsTimeout(err) || c.drains() {
-			return n, err
-		}
-		if c.watched.gone() {
-			return 0, ErrPeerGone
-		}
-	}
-	return c.Conn.Read(p)
 }
 
 func (c *netConn) drains() bool { return c.quiet.Load() && c.driver.ending.Load() }
@@ -506,20 +442,8 @@ func (c *netConn) WriteStall(after time.Duration) {
 	c.WriteBy(time.Duration(c.writeBy.Load())) // what an earlier write has set does not hold any more
 }
 
-// Quiet implements Conn.
-func (c *netConn) Quiet(on bool) { c.quiet.Store(on) }
-
-// Handle implements Conn. Nobody watches an idle connection here: Alive looks at it before it is used.
-func (c *netConn) Handle(h Handler) { c.handler = h }
-
 // Await implements Conn.
 func (c *netConn) Await() error { return nil }
-
-// Watch implements Conn. A reset of the other connection is noticed after a moment, and only where the system can be asked for it.
-func (c *netConn) Watch(other Conn) {
-	c.watched = watchable(other)
-	_ = c.Conn.SetReadDeadline(c.driver.wall(time.Duration(c.readBy.Load())))
-}
 
 // Splice implements Conn.
 func (c *netConn) Splice(Conn, int64) (int64, bool, error) {
@@ -559,6 +483,9 @@ func (c *netConn) CloseWrite() error {
 func (c *netConn) Close() error {
 	if !c.closed.CompareAndSwap(false, true) {
 		return nil
+	}
+	if c.idle != nil {
+		c.idle.Stop()
 	}
 	c.driver.mu.Lock()
 	delete(c.driver.conns, c)

@@ -99,7 +99,7 @@ func (o *options) check(rest []string) error {
 	}
 	for i, name := range o.proxies {
 		if _, known := peerKinds()[name]; !known {
-			return fmt.Errorf("unknown proxy %q in -proxies (known: sluice, nginx, haproxy, base)", name)
+			return fmt.Errorf("unknown proxy %q in -proxies (known: sluice, nginx, haproxy, base, observed)", name)
 		}
 		if slices.Contains(o.proxies[:i], name) {
 			return fmt.Errorf("proxy %q stands twice in -proxies", name)

@@ -42,9 +42,12 @@ func peerKinds() map[string]peerKind {
 		},
 		version: []string{"version"},
 	}
+	observed := sluice
+	observed.template = "observed.yaml.tmpl"
 	return map[string]peerKind{
-		"sluice": sluice,
-		"base":   sluice,
+		"sluice":   sluice,
+		"base":     sluice,
+		"observed": observed,
 		"nginx": {
 			template: "nginx.conf.tmpl",
 			install:  "nginx",

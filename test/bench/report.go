@@ -8,12 +8,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
 
-// reference is the proxy that all others are compared with.
-const reference = "nginx"
+// referenceOf is the proxy that all others are compared with: nginx, or the first one of several where that is not measured; "" if there is nothing to compare.
+func referenceOf(order []string) string {
+	switch {
+	case slices.Contains(order, "nginx"):
+		return "nginx"
+	case len(order) > 1:
+		return order[0]
+	}
+	return ""
+}
 
 // othersMax is how many cores' worth of CPU time the rest of the machine may take before the report calls itself unreliable.
 const othersMax = 0.1
@@ -33,6 +42,7 @@ type report struct {
 // A table holds one workload.
 type table struct {
 	Workload, Title, Unit string
+	Reference             string // what Ratio compares with; "" if nothing does
 	Rows                  []row
 	Verdict               string // whether Sluice reached its goal; may be empty
 }
@@ -67,14 +77,17 @@ func newReport(ctx context.Context, b *bench) *report {
 
 // add appends the table of a workload. The rows stand in the order of the proxies' names in the options.
 func (r *report) add(w workload, order []string, samples map[string][]sample) {
-	t := table{Workload: w.name, Title: w.title, Unit: w.unit()}
-	base := column(samples[reference], sample.value)
+	t := table{Workload: w.name, Title: w.title, Unit: w.unit(), Reference: referenceOf(order)}
+	base := column(samples[t.Reference], sample.value)
 	for _, name := range order {
 		t.Rows = append(t.Rows, newRow(name, samples[name], base))
 	}
 	for _, row := range t.Rows {
-		if row.Proxy == "sluice" {
+		switch {
+		case row.Proxy == "sluice" && t.Reference != "sluice":
 			t.Verdict = w.verdict(row.Value.Median, row.Ratio.Median)
+		case row.Proxy == "observed" && t.Reference == "sluice" && w.name == "1k":
+			t.Verdict = w.observedVerdict(row.Ratio.Median)
 		}
 	}
 	r.Tables = append(r.Tables, t)
@@ -147,7 +160,7 @@ func (r *report) write(w io.Writer, format string) error {
 
 // columns are the headings of a table.
 func (t *table) columns() []string {
-	return []string{"proxy", t.Unit, "min–max", "× " + reference, "min–max", "per s", "p50 ms", "p99 ms", "busy %", "RSS MiB"}
+	return []string{"proxy", t.Unit, "min–max", "× " + t.Reference, "min–max", "per s", "p50 ms", "p99 ms", "busy %", "RSS MiB"}
 }
 
 // cells are the row's values, in the order of the columns.

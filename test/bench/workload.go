@@ -74,13 +74,6 @@ func (w workload) unit() string {
 
 // verdict says whether Sluice reached what it must reach, in one line; empty if nothing is asked or it wasn't measured.
 func (w workload) verdict(value, ratio float64) string {
-	judge := func(what string, got, most float64) string {
-		word := "met"
-		if got > most {
-			word = "MISSED"
-		}
-		return fmt.Sprintf("goal: %s ≤ %.2f: %s (%.2f)", what, most, word, got)
-	}
 	switch {
 	case w.ratioMax > 0 && ratio != 0:
 		return judge("× nginx", ratio, w.ratioMax)
@@ -88,4 +81,18 @@ func (w workload) verdict(value, ratio float64) string {
 		return judge(w.unit(), value, w.valueMax)
 	}
 	return ""
+}
+
+// observedMax is how much more than without them a request may cost with access log, metrics and admin server.
+const observedMax = 1.10
+
+// observedVerdict says whether what observes costs no more than it may.
+func (workload) observedVerdict(ratio float64) string { return judge("× sluice", ratio, observedMax) }
+
+func judge(what string, got, most float64) string {
+	word := "met"
+	if got > most {
+		word = "MISSED"
+	}
+	return fmt.Sprintf("goal: %s ≤ %.2f: %s (%.2f)", what, most, word, got)
 }

@@ -111,6 +111,8 @@ type Process struct {
 	succession succession
 	pulse      pulse
 
+	stopOnce sync.Once
+
 	mu    sync.Mutex // keeps Start, Stop and changes of the config apart
 	ended bool       // Stop has been called, or another process has taken over; guarded by mu
 	prev  *inForce   // what was in force before, nil if nothing was or it was gone back to; guarded by mu
@@ -231,8 +233,13 @@ func (p *Process) Log() *slog.Logger { return p.log.Logger }
 func (p *Process) Stop(ctx context.Context) {
 	p.succession.stop()
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ended = true
+	p.ended = true // whoever asks for a change while exchanges finish is refused at once
+	p.endTrialLocked()
+	p.mu.Unlock()
+	p.stopOnce.Do(func() { p.stop(ctx) })
+}
+
+func (p *Process) stop(ctx context.Context) {
 	grace := idleGrace
 	if deadline, ok := ctx.Deadline(); ok && p.succession.done() {
 		grace = max(time.Until(deadline)-idleGrace, 0)
@@ -242,6 +249,9 @@ func (p *Process) Stop(ctx context.Context) {
 	}
 	p.log.Info("stopped")
 	p.pulse.stop()
+	_ = p.admin.Close() // its requests may wait for p.mu
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closeLocked()
 }
 

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"sluice/internal/admin"
 	"sluice/internal/config"
 )
 
@@ -69,6 +70,7 @@ func (p *Process) reload() error {
 func (p *Process) end(why string, signals <-chan os.Signal) {
 	timeout := time.Duration(p.inForce.Load().cfg.Limits.DrainTimeout)
 	p.manager().Stopping("exchanges that run may finish")
+	p.admin.Publish(admin.KindProcess, map[string]string{"state": "stopping", "why": why})
 	p.log.Info("stopping: exchanges that run may finish", "why", why, "connections", p.engine.Connections(), "for_up_to", timeout)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

@@ -400,3 +400,24 @@ func TestTheAccessLogCanBeFollowed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// While exchanges finish, nobody who asks for a change is kept waiting.
+func TestAProcessThatEndsRefusesChangesAtOnce(t *testing.T) {
+	o := newOrigin(t, "hello")
+	m := newManned(t, o.address)
+	busy := dialClient(t, fmt.Sprintf("127.0.0.1:%d", m.port))
+	fmt.Fprintf(busy, "POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\n12")
+	eventually(t, "the exchange runs", func() bool { return m.p.engine.h1.Exchanges() == 1 })
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		m.p.Stop(ctx)
+	}()
+	eventually(t, "the process ends", m.p.engine.Draining)
+	got, err := m.client.Reload()
+	m.wantOutcome(got, err, "about to end")
+	m.apply(o.address, "about to end", admin.Application{})
+	cancel()
+	<-stopped
+}

@@ -33,6 +33,7 @@ var groups = map[string][]peer{
 		{"gcc", []string{"gcc", "libc6-dev"}}, // the race detector links with it
 		{"promtool", []string{"prometheus"}},  // and prometheus itself
 		{openMetricsParser, []string{"python3", "python3-prometheus-client"}},
+		{"tmux", []string{"tmux"}},               // a terminal for top
 		{"systemd-analyze", []string{"systemd"}}, // it checks the units of deploy; nothing of it is started
 	},
 	"bench": {

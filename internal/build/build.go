@@ -39,7 +39,7 @@ type Env struct {
 
 // Build makes a snapshot of cfg. What is wrong is reported to d; if d.Failed, the result must not be used. prev may be nil.
 func Build(d *config.Decoder, cfg *config.Config, prev *snapshot.Snapshot, env Env) *snapshot.Snapshot {
-	b := &builder{d: d, cfg: cfg, env: env, dates: new(forward.Dates), filters: map[*config.Node][]filter.Filter{}, rules: map[rulesKey]*forward.Rules{}}
+	b := &builder{d: d, cfg: cfg, env: env, dates: new(forward.Dates), filters: map[*config.Node][]filter.Filter{}, protects: map[*config.Node][]string{}, rules: map[rulesKey]*forward.Rules{}}
 	b.snap = &snapshot.Snapshot{Generation: 1, Dates: b.dates, H1: b.settings()}
 	if prev != nil {
 		b.snap.Generation = prev.Generation + 1
@@ -70,9 +70,11 @@ type builder struct {
 	built  map[*config.Pool]*pool
 
 	// What many routes have in common is made once. Filters and rules never change, so they can be shared.
-	filters map[*config.Node][]filter.Filter // by the settings that they were made from
-	rules   map[rulesKey]*forward.Rules
-	last    lastChain
+	filters  map[*config.Node][]filter.Filter // by the settings that they were made from
+	protects map[*config.Node][]string        // names of fields, by the settings of headers
+	again    config.Decoder                   // for what a filter's settings say beside the filter. Faults are reported when that is made; here they would be so twice
+	rules    map[rulesKey]*forward.Rules
+	last     lastChain
 }
 
 // lastChain is the chain that was built last.

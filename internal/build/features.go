@@ -78,14 +78,18 @@ func newHeaders(b *builder, e config.Entry) []filter.Filter {
 }
 
 // protected returns the names of the request fields that a scope's headers set or remove.
-func protected(scope *config.Scope) []string {
+func (b *builder) protected(scope *config.Scope) []string {
 	e, on := scope.Feature(headers.Name)
 	if !on {
 		return nil
 	}
-	// Faults are reported when the filter is made; here they would be so twice.
-	c := config.Make[headers.Config](&config.Decoder{}, e)
-	return c.Request.Names()
+	names, known := b.protects[e.Value]
+	if !known {
+		c := config.Make[headers.Config](&b.again, e)
+		names = c.Request.Names()
+		b.protects[e.Value] = names
+	}
+	return names
 }
 
 // newErrorPages reads the files that pages are in, relative to the file that names them.

@@ -157,7 +157,7 @@ func (b *builder) forwarder(scope *config.Scope) *forward.Forwarder {
 	set := forward.DefaultSettings()
 	set.MapBack = scope.Forward.MapBack
 	set.Hide = scope.Forward.Hide
-	set.Protect = protected(scope)
+	set.Protect = b.protected(scope)
 	set.Origins = p.origins
 	set.PathStripped, set.PathAdded = b.rewritten(scope)
 	set.Dates = b.snap.Dates
@@ -210,8 +210,7 @@ func (b *builder) rewritten(scope *config.Scope) (stripped, added string) {
 	if !on {
 		return "", ""
 	}
-	// Faults are reported when the filter is made; here they would be so twice.
-	c := config.Make[rewrite.Config](&config.Decoder{}, e)
+	c := config.Make[rewrite.Config](&b.again, e)
 	if c.To != nil || len(c.Prefixes) > 1 {
 		return "", ""
 	}

@@ -90,9 +90,15 @@ func New(dialer Dialer, s *Settings, drivers int) *H1 {
 // Apply takes over new settings, for exchanges that begin from now on. Connections stay, but idle ones if there are more than there may be now.
 func (h *H1) Apply(s *Settings) {
 	h.settings.Store(s)
-	if over := h.slots.setLimit(s.Connections); over || s.IdleMax == 0 {
+	h.slots.setLimit(s.Connections)
+	if h.tooMany(s) {
 		h.closeIdle()
 	}
+}
+
+// tooMany reports whether there are more connections than there may be now, or idle ones although there may be none.
+func (h *H1) tooMany(s *Settings) bool {
+	return s.IdleMax == 0 || s.Connections > 0 && h.slots.open.Load() > int64(s.Connections)
 }
 
 // Open is how many connections are open, idle ones too.
@@ -139,8 +145,7 @@ func (h *H1) take(d loop.Driver) *conn {
 func (h *H1) keep(c *conn) {
 	set := h.settings.Load()
 	d := c.raw.Driver()
-	over := set.Connections > 0 && h.slots.open.Load() > int64(set.Connections) // the limit has become lower
-	if set.IdleMax == 0 || over || d.Draining() {
+	if h.tooMany(set) || d.Draining() {
 		c.close()
 		return
 	}
@@ -201,7 +206,7 @@ func (h *H1) Retire() {
 	h.Apply(&set)
 }
 
-// closeIdle closes the idle connections of all loops.
+// closeIdle closes idle connections on all loops, as long as there are too many.
 func (h *H1) closeIdle() {
 	for i := range h.shards {
 		s := &h.shards[i]
@@ -210,7 +215,11 @@ func (h *H1) closeIdle() {
 		s.mu.Unlock()
 		if d != nil {
 			loop.Run(d, func() {
-				for c := h.take(d); c != nil; c = h.take(d) {
+				for h.tooMany(h.settings.Load()) {
+					c := h.take(d)
+					if c == nil {
+						return
+					}
 					c.close()
 				}
 			})

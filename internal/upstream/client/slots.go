@@ -27,13 +27,12 @@ type slots struct {
 	list  []*waiter // guarded by mu
 }
 
-// setLimit changes the limit: who waits gets what there is more. over reports whether more connections are open than there may be now.
-func (s *slots) setLimit(n int) (over bool) {
+// setLimit changes the limit: who waits gets what there is more.
+func (s *slots) setLimit(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limit = n
 	s.grantLocked()
-	return n > 0 && s.open.Load() > int64(n)
 }
 
 // freeLocked reports whether one more connection may be opened. The caller must hold s.mu.

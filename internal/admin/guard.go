@@ -19,6 +19,7 @@ func (h withToken) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	scheme, token, _ := strings.Cut(q.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(token), []byte(h.token)) != 1 {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="sluice"`)
+		w.Header().Set("Connection", "close") // strangers shall not keep the few connections
 		writeError(w, http.StatusUnauthorized, "this needs the token of the admin server: Authorization: Bearer TOKEN")
 		return
 	}

@@ -106,7 +106,10 @@ func (p *Process) reloadForAdmin() admin.Outcome {
 	err := p.reload()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err != nil {
+	switch {
+	case errors.Is(err, errEnding), errors.Is(err, errUpgrading):
+		return p.refusedLocked(http.StatusConflict, err)
+	case err != nil:
 		return p.failedLocked(err)
 	}
 	return p.outcomeLocked(nil)

@@ -117,14 +117,17 @@ type Process struct {
 	ended bool       // Stop has been called, or another process has taken over; guarded by mu
 	prev  *inForce   // what was in force before, nil if nothing was or it was gone back to; guarded by mu
 	trial *trial     // nil if the config in force is there to stay; guarded by mu
+	known []byte     // the config file's text when it was last read or written; guarded by mu
 }
 
 // inForce is the config that the process follows. It does not change.
 type inForce struct {
 	cfg   *config.Config
 	since time.Time
-	text  []byte // of the file that it was read from, or as it was sent
-	sent  bool   // it came over the admin API and is in no file
+	snap  *snapshot.Snapshot // built from it
+	files map[string][]byte  // what it was read from, by name
+	text  []byte             // of the first of them, or as it was sent
+	sent  bool               // it came over the admin API and is in no file
 }
 
 // Start starts a process. The error is a *ConfigError, or says what could not be opened. A process whose place this one takes is told how it went.
@@ -186,7 +189,9 @@ func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) 
 	if d.Failed() { // a file has changed since it was read
 		return &ConfigError{d}
 	}
-	return p.applyLocked(d, inForceOf(d, cfg), snap)
+	first := inForceOf(d, cfg)
+	p.known = first.text
+	return p.applyLocked(d, first, snap)
 }
 
 // processors is how many the process may use.

@@ -16,7 +16,7 @@ import (
 
 // inForceOf is what a config that was read from files will be once it is in force.
 func inForceOf(d *config.Decoder, cfg *config.Config) *inForce {
-	next := &inForce{cfg: cfg}
+	next := &inForce{cfg: cfg, files: d.Sources}
 	if len(d.Files) > 0 {
 		next.text = d.Sources[d.Files[0]]
 	}
@@ -32,6 +32,9 @@ func (p *Process) Reload() error {
 		return err
 	}
 	p.reopenLogs()
+	if p.trial != nil {
+		p.log.Warn("a reload ends the trial: what the file says holds")
+	}
 	_, err := p.changeLocked(p.program.Load, false)
 	return err
 }
@@ -55,7 +58,13 @@ func (p *Process) changeLocked(load func(*config.Decoder) *config.Config, sent b
 	}
 	next := inForceOf(d, cfg)
 	next.sent = sent
-	return d, p.enforceLocked(d, next, snap)
+	if err := p.enforceLocked(d, next, snap); err != nil {
+		return nil, err
+	}
+	if !sent {
+		p.known = next.text
+	}
+	return d, nil
 }
 
 // enforceLocked puts a config in force. The one before is kept for a rollback. The caller must hold p.mu.
@@ -94,7 +103,7 @@ func (p *Process) applyLocked(d *config.Decoder, next *inForce, snap *snapshot.S
 			return err
 		}
 	}
-	next.since = time.Now()
+	next.since, next.snap = time.Now(), snap
 	p.inForce.Store(next)
 	p.resolver.Apply(namesOf(snap), resolverSettings(next.cfg))
 	p.countEndpoints(next.cfg, snap)

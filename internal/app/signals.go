@@ -48,8 +48,12 @@ func (p *Process) Wait(signals <-chan os.Signal) {
 func (p *Process) reload() error {
 	p.manager().Reloading()
 	err := p.Reload()
-	p.countReload(err)
 	p.manager().Ready(p.summary())
+	if errors.Is(err, errEnding) || errors.Is(err, errUpgrading) { // it says nothing about the config
+		p.log.Warn("the config is not read again", "why", err)
+		return err
+	}
+	p.countReload(err)
 	if err == nil {
 		p.log.Info("reloaded", "generation", p.engine.Snapshot().Generation, "config", p.program.File)
 		return nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -29,8 +28,8 @@ func (p *Process) apply(a admin.Application) admin.Outcome {
 	var saved *draft
 	if a.Save {
 		var err error
-		if saved, err = newDraft(p.program.File, a.Text); err != nil {
-			return p.refusedLocked(http.StatusConflict, fmt.Errorf("the config file can't be written, and the change would be lost at the next start; save=false applies it all the same: %w", err))
+		if saved, err = p.draftLocked(a.Text); err != nil {
+			return p.refusedLocked(http.StatusConflict, fmt.Errorf("the change would be lost at the next start, and is refused; save=false makes it all the same: %w", err))
 		}
 		defer saved.drop()
 	}
@@ -75,7 +74,7 @@ func (p *Process) mayApplyLocked(a admin.Application) *admin.Outcome {
 
 // sentConfig is how a text is read that somebody sent: as if it stood beside the config file.
 func (p *Process) sentConfig(name string, text []byte) func(*config.Decoder) *config.Config {
-	src := config.Disk().In(filepath.Dir(p.program.File), name, text)
+	src := config.Disk().In(filepath.Dir(absolute(p.program.File)), name, text)
 	return func(d *config.Decoder) *config.Config { return config.Load(d, src, name) }
 }
 
@@ -118,18 +117,19 @@ func (p *Process) expire(t *trial) {
 	if p.trial != t || p.ended {
 		return
 	}
-	p.log.Warn("nobody has confirmed the config on trial: the one before comes back")
-	o := p.outcomeLocked(nil)
 	if err := p.goBackLocked(); err != nil {
-		p.log.Error("the config before the trial can't come back; the one on trial stays", "error", err)
-		p.endTrialLocked()
-		o = p.failedLocked(err)
-	} else {
-		o = p.outcomeLocked(nil)
-		o.Note = "nobody has confirmed the config on trial: the one before is back"
+		p.log.Error("nobody has confirmed the config on trial, and the one before can't come back yet; it is tried again", "error", err, "after", expireAgain)
+		t.stop = p.after(expireAgain, func() { p.expire(t) })
+		return
 	}
+	p.log.Warn("nobody has confirmed the config on trial: the one before is back", "generation", p.engine.Snapshot().Generation)
+	o := p.outcomeLocked(nil)
+	o.Note = "nobody has confirmed the config on trial: the one before is back"
 	p.tell("rolled back", o)
 }
+
+// expireAgain is how long after a trial the config before is tried again, if it could not come back: another process may have taken its port.
+const expireAgain = 5 * time.Second
 
 // confirm ends a trial: its config stays.
 func (p *Process) confirm() admin.Outcome {
@@ -139,13 +139,8 @@ func (p *Process) confirm() admin.Outcome {
 		return p.refusedLocked(http.StatusConflict, errors.New("no config is on trial"))
 	}
 	if p.trial.save {
-		saved, err := newDraft(p.program.File, p.inForce.Load().text)
-		if err == nil {
-			defer saved.drop()
-			err = p.saveLocked(saved)
-		}
-		if err != nil {
-			return p.refusedLocked(http.StatusInternalServerError, fmt.Errorf("the trial goes on, because the config file can't be written: %w", err))
+		if err := p.writeLocked(p.inForce.Load().text); err != nil {
+			return p.refusedLocked(http.StatusConflict, fmt.Errorf("the trial goes on: %w", err))
 		}
 	}
 	p.endTrialLocked()
@@ -174,86 +169,26 @@ func (p *Process) rollback() admin.Outcome {
 	case p.inForce.Load().sent || p.program.File == "":
 		o.Note = p.fileNote()
 	default:
-		o.Note = p.restoreLocked(left)
+		o.Note = p.restoreLocked()
 	}
 	return o
 }
 
-// restoreLocked gives the config file the text in force, if it still has the one that was left. It returns what to say of it. The caller must hold p.mu.
-func (p *Process) restoreLocked(left *inForce) string {
-	held, err := config.Disk().ReadFile(p.program.File)
-	if err != nil || string(held) != string(left.text) {
-		return p.program.File + " holds something else: a reload or a restart brings that"
-	}
-	saved, err := newDraft(p.program.File, p.inForce.Load().text)
-	if err == nil {
-		defer saved.drop()
-		err = p.saveLocked(saved)
-	}
-	if err != nil {
-		return "the config file can't be written, and still holds the config that was left: " + err.Error()
-	}
-	return p.program.File + " holds it again"
-}
-
-// goBackLocked puts the config before the last change in force. The caller must hold p.mu.
+// goBackLocked puts the config before the last change in force: built anew, or, if a file that it names can't be read any more, as it was built then. The caller must hold
+// p.mu.
 func (p *Process) goBackLocked() error {
 	back := *p.prev
 	d := &config.Decoder{Features: build.Features()}
 	snap := build.Build(d, back.cfg, p.engine.Snapshot(), p.env)
-	if d.Failed() { // a file that it names has changed
-		return &ConfigError{d}
+	if d.Failed() {
+		p.log.Warn("files that the config names have changed: what was read of them before stays in force")
+		again := *back.snap
+		again.Generation = p.engine.Snapshot().Generation + 1
+		d, snap = &config.Decoder{}, &again
 	}
 	if err := p.enforceLocked(d, &back, snap); err != nil {
 		return err
 	}
 	p.prev = nil
-	return nil
-}
-
-// A draft is a file beside another one that shall take its place.
-type draft struct{ path, place string }
-
-// newDraft writes a text that shall take the place of a file, with its mode and, if that is allowed, its owner. A link is followed.
-func newDraft(place string, text []byte) (*draft, error) {
-	place, err := filepath.EvalSymlinks(place)
-	if err != nil {
-		return nil, err
-	}
-	info, err := os.Stat(place)
-	if err != nil {
-		return nil, err
-	}
-	file, err := os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".*")
-	if err != nil {
-		return nil, err
-	}
-	_, err = file.Write(text)
-	err = errors.Join(err, file.Chmod(info.Mode().Perm()), keepOwner(file, info), file.Sync(), file.Close())
-	d := &draft{file.Name(), place}
-	if err != nil {
-		d.drop()
-		return nil, err
-	}
-	return d, nil
-}
-
-// drop removes a draft that has not taken its place.
-func (d *draft) drop() { _ = os.Remove(d.path) }
-
-// saveLocked puts a draft in its place. What was there is kept with ".previous" behind its name. The caller must hold p.mu.
-func (p *Process) saveLocked(d *draft) error {
-	backup := d.place + ".previous"
-	_ = os.Remove(backup)
-	if err := os.Link(d.place, backup); err != nil {
-		p.log.Warn("the old config file can't be kept", "error", err)
-	}
-	if err := os.Rename(d.path, d.place); err != nil {
-		return err
-	}
-	now := *p.inForce.Load()
-	now.sent = false
-	p.inForce.Store(&now)
-	p.log.Info("the config file is written", "file", d.place, "before", backup)
 	return nil
 }

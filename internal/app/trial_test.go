@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -184,6 +185,118 @@ func TestAnUnsavedConfigLeavesTheFileAlone(t *testing.T) {
 	m.holds("sluice.yaml", first.address)
 }
 
+// What could not be read again stays as it was read: the way back is always there.
+func TestTheWayBackDoesNotNeedItsFiles(t *testing.T) {
+	first, second := newOrigin(t, "first"), newOrigin(t, "second")
+	m := newManned(t, first.address)
+	page := filepath.Join(m.folder, "404.html")
+	if err := os.WriteFile(page, []byte("gone"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(m.folder, "sluice.yaml")
+	withPage := strings.Replace(m.text, "] } }\n", "], error_pages: { 404: "+page+" } } }\n", 1)
+	if err := os.WriteFile(name, []byte(withPage), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.p.Reload(); err != nil || withPage == m.text {
+		t.Fatal(err)
+	}
+	m.apply(second.address, "", admin.Application{For: time.Minute})
+	m.ask(200, "second")
+	if err := os.Remove(page); err != nil {
+		t.Fatal(err)
+	}
+	m.over()
+	m.ask(200, "first")
+	if s, err := m.client.Status(); err != nil || s.Generation != 4 || s.Until != nil || s.Source != "file" {
+		t.Errorf("%+v %v", s, err)
+	}
+}
+
+// If the config before can't come back when a trial is over, it is tried again.
+func TestTheWayBackIsTriedAgain(t *testing.T) {
+	first, second := newOrigin(t, "first"), newOrigin(t, "second")
+	m := newManned(t, first.address)
+	port := m.port
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.port = ln.Addr().(*net.TCPAddr).Port
+	ln.Close()
+	m.apply(second.address, "", admin.Application{For: time.Minute})
+	m.ask(200, "second")
+	var taken net.Listener
+	eventually(t, "the port is free", func() bool {
+		taken, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		return err == nil
+	})
+	m.over()
+	m.ask(200, "second")
+	if s, err := m.client.Status(); err != nil || s.Until == nil {
+		t.Errorf("the trial is forgotten: %+v %v", s, err)
+	}
+	taken.Close()
+	m.over()
+	m.port = port
+	m.ask(200, "first")
+}
+
+// A file that somebody has changed is not overwritten, and its change is not lost.
+func TestAFileThatWasChangedByHandIsNotOverwritten(t *testing.T) {
+	first, second := newOrigin(t, "first"), newOrigin(t, "second")
+	m := newManned(t, first.address)
+	m.apply(second.address, "", admin.Application{For: time.Minute, Save: true})
+	name := filepath.Join(m.folder, "sluice.yaml")
+	if err := os.WriteFile(name, []byte(m.text+"# by hand\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := m.client.Confirm()
+	m.wantOutcome(o, err, "was changed since it was read")
+	if s, err := m.client.Status(); err != nil || s.Until == nil {
+		t.Errorf("the trial has ended: %+v %v", s, err)
+	}
+	o, err = m.client.Rollback()
+	m.wantOutcome(o, err, "")
+	m.apply(second.address, "was changed since it was read", admin.Application{Save: true})
+	if err := m.p.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	m.apply(second.address, "", admin.Application{Save: true})
+	m.holds("sluice.yaml.previous", "# by hand")
+}
+
+// A rollback tells of included files that have changed: it does not write them.
+func TestARollbackTellsOfOtherFiles(t *testing.T) {
+	first := newOrigin(t, "first")
+	m := newManned(t, first.address)
+	more, name := filepath.Join(m.folder, "more.yaml"), filepath.Join(m.folder, "sluice.yaml")
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(more, fmt.Sprintf("sites: { http://more.test:%d: { respond: { status: 200, body: a } } }\n", m.port))
+	write(name, "include: more.yaml\n"+m.text)
+	if err := m.p.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	write(more, fmt.Sprintf("sites: { http://more.test:%d: { respond: { status: 200, body: b } } }\n", m.port))
+	if err := m.p.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	o, err := m.client.Rollback()
+	m.wantOutcome(o, err, "")
+	if !strings.Contains(o.Note, "brings other settings") || !strings.Contains(o.Note, "more.yaml") {
+		t.Errorf("%+v", o)
+	}
+	d, err := m.client.Diff("new.yaml", []byte("include: more.yaml\n"+m.text))
+	if err != nil || len(d.Changes) != 1 || !strings.Contains(d.Changes[0].Text, "a → b") {
+		t.Errorf("%+v %v", d, err)
+	}
+}
+
 // What somebody has written into the file meanwhile is not lost.
 func TestARollbackDoesNotOverwriteWhatItDoesNotKnow(t *testing.T) {
 	first, second := newOrigin(t, "first"), newOrigin(t, "second")
@@ -195,7 +308,7 @@ func TestARollbackDoesNotOverwriteWhatItDoesNotKnow(t *testing.T) {
 	}
 	o, err := m.client.Rollback()
 	m.wantOutcome(o, err, "")
-	if m.file("sluice.yaml") != "# from somebody else\n" || !strings.Contains(o.Note, "holds something else") {
+	if m.file("sluice.yaml") != "# from somebody else\n" || !strings.Contains(o.Note, "was changed since it was read") {
 		t.Errorf("%+v: %s", o, m.file("sluice.yaml"))
 	}
 }
@@ -233,7 +346,7 @@ func TestAProcessWithoutAFileSavesNothing(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	m.p.program.File = filepath.Join(m.folder, "gone", "sluice.yaml")
-	m.apply(o.address, "can't be written", admin.Application{Save: true})
+	m.apply(o.address, "can't be read", admin.Application{Save: true})
 }
 
 func TestDiffSaysWhatWouldBeTouched(t *testing.T) {

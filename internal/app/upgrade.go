@@ -123,10 +123,7 @@ func (p *Process) upgrade() error {
 	case os.Getpid() == 1:
 		return errors.New("process 1 of a container can't be upgraded: the container ends with it; start a new container")
 	}
-	if err := p.mayUpgrade(); err != nil {
-		return err
-	}
-	ctx, err := p.succession.begin()
+	ctx, err := p.beginSuccession()
 	if err != nil {
 		return err
 	}
@@ -148,17 +145,17 @@ func (p *Process) upgrade() error {
 	return nil
 }
 
-// mayUpgrade refuses an upgrade while a config is on trial: the new process would not know of it.
-func (p *Process) mayUpgrade() error {
+// beginSuccession refuses an upgrade while a config is on trial: the new process would not know of it.
+func (p *Process) beginSuccession() (context.Context, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.trial != nil {
-		return errors.New("a config is on trial: confirm it, or roll back, first")
+		return nil, errors.New("a config is on trial: confirm it, or roll back, first")
 	}
 	if p.inForce.Load().sent {
 		p.log.Warn("the config in force is in no file: the new process reads the file")
 	}
-	return nil
+	return p.succession.begin()
 }
 
 // retire leaves to the successor what two processes can't share: the service manager and the admin server.

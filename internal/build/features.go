@@ -70,26 +70,22 @@ func one[C any](make func(C) (filter.Filter, error)) func(*builder, config.Entry
 }
 
 func newHeaders(b *builder, e config.Entry) []filter.Filter {
-	requests, responses, err := headers.New(config.Make[headers.Config](b.d, e))
+	c := config.Make[headers.Config](b.d, e)
+	b.protects[e.Value] = c.Request.Names()
+	requests, responses, err := headers.New(c)
 	if err != nil {
 		b.d.Errorf(e.Value, "bad-setting", "%v", err)
 	}
 	return []filter.Filter{requests, responses}
 }
 
-// protected returns the names of the request fields that a scope's headers set or remove.
+// protected returns the names of the request fields that a scope's headers set or remove. The filter has been made.
 func (b *builder) protected(scope *config.Scope) []string {
 	e, on := scope.Feature(headers.Name)
 	if !on {
 		return nil
 	}
-	names, known := b.protects[e.Value]
-	if !known {
-		c := config.Make[headers.Config](&b.again, e)
-		names = c.Request.Names()
-		b.protects[e.Value] = names
-	}
-	return names
+	return b.protects[e.Value]
 }
 
 // newErrorPages reads the files that pages are in, relative to the file that names them.

@@ -52,7 +52,7 @@ func (p *Process) writeMetrics(w io.Writer, f metric.Format) error {
 // tell publishes what came of a change, and logs what was refused.
 func (p *Process) tell(what string, o admin.Outcome) {
 	if o.Error != "" {
-		p.log.Error("a change of the config is refused; the old one stays in force", "error", o.Error)
+		p.log.Warn("a change of the config is refused", "why", strings.TrimSpace(o.Error))
 		what = "refused"
 	}
 	p.admin.Publish(admin.KindConfig, map[string]any{"what": what, "outcome": o})

@@ -56,18 +56,24 @@ func worse(a, b error) error {
 	return a
 }
 
-// formatFile formats one file, or standard input.
+// formatFile formats one file, or standard input, which goes to standard output unless it is only looked at.
 func formatFile(c *cobra.Command, name string, only, diff bool) error {
-	if name == "-" {
-		return formatInput(c)
+	isInput, text, err := name == "-", []byte(nil), error(nil)
+	if isInput {
+		name = "standard input"
+		text, err = io.ReadAll(c.InOrStdin())
+	} else {
+		text, err = os.ReadFile(name)
 	}
-	text, err := os.ReadFile(name)
 	if err != nil {
 		return err
 	}
 	formatted, err := formatText(c, name, text)
 	switch {
 	case err != nil:
+		return err
+	case isInput && !only && !diff:
+		_, err = c.OutOrStdout().Write(formatted)
 		return err
 	case bytes.Equal(formatted, text):
 		return nil
@@ -82,18 +88,6 @@ func formatFile(c *cobra.Command, name string, only, diff bool) error {
 		return errDiffers
 	}
 	return nil
-}
-
-func formatInput(c *cobra.Command) error {
-	text, err := io.ReadAll(c.InOrStdin())
-	if err != nil {
-		return err
-	}
-	formatted, err := formatText(c, "standard input", text)
-	if err == nil {
-		_, err = c.OutOrStdout().Write(formatted)
-	}
-	return err
 }
 
 // formatText formats the content of a file; its faults are printed.

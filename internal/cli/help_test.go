@@ -176,6 +176,15 @@ func TestFmtWritesFilesInPlace(t *testing.T) {
 	if stdout, _, status := inProcess(t, before, "fmt", "-"); status != 0 || stdout != after {
 		t.Errorf("-: status %d %q", status, stdout)
 	}
+	if stdout, _, status := inProcess(t, before, "fmt", "--check", "-"); status != 1 || stdout != "standard input\n" {
+		t.Errorf("--check -: status %d %q", status, stdout)
+	}
+	if stdout, _, status := inProcess(t, after, "fmt", "--check", "-"); status != 0 || stdout != "" {
+		t.Errorf("--check -, formatted: status %d %q", status, stdout)
+	}
+	if stdout, _, status := inProcess(t, before, "fmt", "--diff", "-"); status != 0 || stdout != strings.ReplaceAll(diff, "a.yaml", "standard input") {
+		t.Errorf("--diff -: status %d %q", status, stdout)
+	}
 	if _, stderr, status := inProcess(t, "", "fmt"); status != 1 || !strings.Contains(stderr, "sluice.yaml: no such file") {
 		t.Errorf("status %d %s", status, stderr)
 	}

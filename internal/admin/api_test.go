@@ -165,6 +165,7 @@ func TestServersAreMovedByName(t *testing.T) {
 	}
 	for content, want := range map[string]string{
 		`{}`: "nothing is to be changed", `{"weight": -1}`: "from 1 to 1000", `{"weight": 1001}`: "from 1 to 1000", `{"wait": 1}`: "unknown field", `x`: "invalid character",
+		`{"weight": 3}garbage`: "something follows", `{"weight": 3} {"weight": 4}`: "something follows",
 	} {
 		if code, answer := send(t, c, "PUT", "http://s/v1/pools/a/endpoints/b", content); code != 400 || !strings.Contains(answer, want) {
 			t.Errorf("%s: %d %s", content, code, answer)

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 )
 
@@ -44,9 +46,7 @@ func (srv *Server) pool(w http.ResponseWriter, q *http.Request) {
 // rotate changes what the content of a request says.
 func (srv *Server) rotate(w http.ResponseWriter, q *http.Request) {
 	var r Rotation
-	d := json.NewDecoder(http.MaxBytesReader(w, q.Body, endpointMax))
-	d.DisallowUnknownFields()
-	switch err := d.Decode(&r); {
+	switch err := decodeOne(http.MaxBytesReader(w, q.Body, endpointMax), &r); {
 	case err != nil:
 		writeError(w, http.StatusBadRequest, fmt.Sprintf(`the content is JSON such as {"weight": 3} or {"draining": true}: %v`, err))
 	case r == Rotation{}:
@@ -56,6 +56,19 @@ func (srv *Server) rotate(w http.ResponseWriter, q *http.Request) {
 	default:
 		srv.rotation(r)(w, q)
 	}
+}
+
+// decodeOne decodes JSON that holds one value, with known fields only, and nothing behind it.
+func decodeOne(content io.Reader, into any) error {
+	d := json.NewDecoder(content)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("something follows its end")
+	}
+	return nil
 }
 
 func (srv *Server) rotation(r Rotation) http.HandlerFunc {

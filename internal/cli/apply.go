@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,11 +16,20 @@ import (
 // configMax is the largest config that is read from standard input, in bytes.
 const configMax = 16 << 20
 
+// How long a trial may be. The admin server has the same limits; here they are for what it is never sent.
+const (
+	trialMin = time.Second
+	trialMax = 24 * time.Hour
+)
+
+// inputName is what a config from standard input is called.
+const inputName = "stdin"
+
 // readText reads the config file of that name, "-" for standard input, and returns what to call it.
 func readText(c *cobra.Command, file string) (name string, text []byte, err error) {
 	if file == "-" {
 		text, err = io.ReadAll(io.LimitReader(c.InOrStdin(), configMax+1))
-		return "stdin", text, err
+		return inputName, text, err
 	}
 	text, err = os.ReadFile(file)
 	return filepath.Base(file), text, err
@@ -56,6 +66,9 @@ A config that can't be used changes nothing: exit status 2.`,
   sluice apply --unsaved - < experiment.yaml`,
 		Args: oneFile("sluice apply new.yaml"),
 		RunE: at.ask(func(c *cobra.Command, args []string, client *admin.Client) error {
+			if lasts != 0 && (lasts < trialMin || lasts > trialMax) {
+				return usageError(fmt.Sprintf("--for is a time from %v to %v, or 0 for no trial, not %v", trialMin, trialMax, lasts))
+			}
 			name, text, err := readText(c, args[0])
 			if err != nil {
 				return err
@@ -67,6 +80,7 @@ A config that can't be used changes nothing: exit status 2.`,
 			if o.Until != nil && o.Error == "" {
 				fmt.Fprintf(c.ErrOrStderr(), "on trial until %s; \"sluice confirm\" keeps it, \"sluice rollback\" ends it at once\n", o.Until.Local().Format(time.DateTime))
 			}
+			o.Error = strings.Replace(o.Error, "save=false applies", "--unsaved applies", 1) // the API's word for it
 			return printOutcome(c, o, "applied")
 		}),
 	}

@@ -17,8 +17,11 @@ func newCheck() *cobra.Command {
 		Short: "Say what is wrong with config files",
 		Long: `Say what is wrong with config files, all of it at once, without opening or changing anything.
 
+- is standard input; relative paths in it begin at the working folder.
+
 The exit status is 2 if one of them can't be used, else 0; warnings don't count.`,
 		Example: `  sluice check sluice.yaml
+  generate-config | sluice check -
   sluice check --json sluice.yaml | jq '.diagnostics[].text'`,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: configFiles,
@@ -38,10 +41,27 @@ The exit status is 2 if one of them can't be used, else 0; warnings don't count.
 	return c
 }
 
+// fromArgument is how app reads the config file of that name, "-" for standard input.
+func fromArgument(c *cobra.Command, name string) func(*config.Decoder) *config.Config {
+	if name != "-" {
+		return fromFile(name)
+	}
+	src := config.Disk()
+	disk := src.ReadFile
+	src.ReadFile = func(path string) ([]byte, error) {
+		if path != inputName {
+			return disk(path)
+		}
+		_, text, err := readText(c, "-")
+		return text, err
+	}
+	return func(d *config.Decoder) *config.Config { return config.Load(d, src, inputName) }
+}
+
 // check writes messages for people.
 func check(c *cobra.Command, files []string) (err error) {
 	for _, name := range files {
-		d, cfg, snap := app.Read(fromFile(name))
+		d, cfg, snap := app.Read(fromArgument(c, name))
 		w := c.ErrOrStderr()
 		if e := d.Render(w, isTerminal(w)); e != nil {
 			return e
@@ -50,7 +70,7 @@ func check(c *cobra.Command, files []string) (err error) {
 			err = errReported
 			continue
 		}
-		fmt.Fprintf(c.OutOrStdout(), "%s: ok, %s, %s\n", name, plural(len(cfg.Sites), "site"), plural(len(snap.Pools), "pool"))
+		fmt.Fprintf(c.OutOrStdout(), "%s: ok, %s, %s\n", d.Files[0], plural(len(cfg.Sites), "site"), plural(len(snap.Pools), "pool"))
 	}
 	return err
 }
@@ -59,7 +79,7 @@ func check(c *cobra.Command, files []string) (err error) {
 func checkJSON(c *cobra.Command, files []string) (err error) {
 	all := &config.Decoder{}
 	for _, name := range files {
-		d, cfg, _ := app.Read(fromFile(name))
+		d, cfg, _ := app.Read(fromArgument(c, name))
 		if cfg == nil || d.Failed() {
 			err = errReported
 		}

@@ -48,6 +48,12 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	return execute(root)
+}
+
+// execute runs root, whose arguments, input and outputs are set, and returns the exit status.
+func execute(root *cobra.Command) int {
+	nameShells(root) // not before: cobra's completion writes to what is the output now
 	command, err := root.ExecuteC()
 	return report(command, err)
 }
@@ -73,6 +79,26 @@ func newRoot() *cobra.Command {
 		}
 	}
 	return root
+}
+
+// nameShells has the completion command, which is cobra's, refuse what is none of its shells.
+func nameShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	c, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return
+	}
+	var shells []string
+	for _, sub := range c.Commands() {
+		shells = append(shells, sub.Name())
+	}
+	c.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usageError(fmt.Sprintf("%q is not one of the shells: %s", args[0], strings.Join(shells, ", ")))
+		}
+		return nil
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 }
 
 // report prints err, if there is one, and returns the exit status.

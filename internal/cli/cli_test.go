@@ -25,22 +25,29 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 
 func TestWrongCallsAreRefused(t *testing.T) {
 	for line, want := range map[string]string{
-		"run --confg a.yaml":                    `unknown flag: --confg` + "\n\n" + `"sluice run --help" tells more.`,
-		"rnu":                                   "Did you mean this?\n\trun",
-		"run a.yaml":                            `unexpected argument "a.yaml"`,
-		"run --config":                          "flag needs an argument: --config",
-		"check":                                 "name a config file",
-		"explain GET":                           "name a method and a URL",
-		"explain GET /x":                        `"/x" is not a URL`,
-		"explain GET https://a.test/":           "TLS is not built yet",
-		"explain GET http://a.test/ --client x": "--client x: it is not an IP address",
-		"explain GET http://a.test/ -H X":       "write it as 'Name: value'",
-		"explain G(T http://a.test/":            "neither a method nor a URL",
-		"config a.yaml":                         `unexpected argument "a.yaml"`,
-		"version now":                           `unexpected argument "now"`,
-		"serve":                                 "name a server to forward to: --to",
-		"serve --to 10.0.0.1":                   "--to 10.0.0.1: an address needs a port",
-		"serve --to 10.0.0.1:80 10.0.0.2:80":    `unexpected argument "10.0.0.2:80"`,
+		"run --confg a.yaml":                           `unknown flag: --confg` + "\n\n" + `"sluice run --help" tells more.`,
+		"rnu":                                          "Did you mean this?\n\trun",
+		"run a.yaml":                                   `unexpected argument "a.yaml"`,
+		"run --config":                                 "flag needs an argument: --config",
+		"check":                                        "name a config file",
+		"explain GET":                                  "name a method and a URL",
+		"explain GET /x":                               `"/x" is not a URL`,
+		"explain GET https://a.test/":                  "TLS is not built yet",
+		"explain GET http://a.test/ --client x":        "--client x: it is not an IP address",
+		"explain GET http://a.test/ -H X":              "write it as 'Name: value'",
+		"explain G(T http://a.test/":                   "neither a method nor a URL",
+		"config a.yaml":                                `unexpected argument "a.yaml"`,
+		"apply a.yaml --for -5s":                       "--for is a time from 1s to 24h0m0s, or 0 for no trial, not -5s",
+		"apply a.yaml --for 999ms":                     "--for is a time from 1s",
+		"apply a.yaml --for 24h1s":                     "--for is a time from 1s",
+		"top --every 0s":                               "--every is a time from 100ms to 1m, not 0s",
+		"top --once --every -1s":                       "--every is a time from 100ms to 1m",
+		"top --every 61s":                              "--every is a time from 100ms to 1m",
+		"completion tcsh":                              `"tcsh" is not one of the shells: bash, fish, powershell, zsh`,
+		"version now":                                  `unexpected argument "now"`,
+		"serve":                                        "name a server to forward to: --to",
+		"serve --to 10.0.0.1":                          "--to 10.0.0.1: an address needs a port",
+		"serve --to 10.0.0.1:80 10.0.0.2:80":           `unexpected argument "10.0.0.2:80"`,
 		"serve --to 10.0.0.1:80 --from http://a/b":     "--from http://a/b: a site's name has no path",
 		"serve --to 10.0.0.1:80 --listen 8080":         "--listen 8080: write a port (:80)",
 		"serve --to 10.0.0.1:80 --listen :http":        "--listen :http: ",
@@ -97,6 +104,23 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "none.yaml")
 	if _, stderr, status := outcome(t, sluice(t, "check", missing)); status != 2 || !strings.Contains(stderr, missing+": error[cannot-read]") {
 		t.Errorf("status %d for a file that is missing\n%s", status, stderr)
+	}
+}
+
+func TestCheckReadsStandardInput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const included = "sites:\n  http://a.test: { to: 10.0.0.1:80 }\n"
+	if err := os.WriteFile("site.yaml", []byte(included), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, stderr, status := inProcess(t, "include: site.yaml\n", "check", "-"); status != 0 || stdout != "stdin: ok, 1 site, 1 pool\n" {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	if _, stderr, status := inProcess(t, "sits: 1\n", "check", "-"); status != 2 || !strings.Contains(stderr, "stdin:1:1: error[unknown-key]") {
+		t.Errorf("status %d\n%s", status, stderr)
+	}
+	if stdout, _, status := inProcess(t, "sits: 1\n", "check", "--json", "-"); status != 2 || !strings.Contains(stdout, `"stdin"`) {
+		t.Errorf("status %d\n%s", status, stdout)
 	}
 }
 

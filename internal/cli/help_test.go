@@ -21,8 +21,7 @@ func inProcess(t *testing.T, stdin string, args ...string) (stdout, stderr strin
 	root.SetIn(strings.NewReader(stdin))
 	root.SetOut(&out)
 	root.SetErr(&errs)
-	command, err := root.ExecuteC()
-	status = report(command, err)
+	status = execute(root)
 	return out.String(), errs.String(), status
 }
 

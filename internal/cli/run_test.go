@@ -288,6 +288,11 @@ func TestServeNeedsNoFile(t *testing.T) {
 	if seen["one"] != 2 || seen["two"] != 2 {
 		t.Errorf("answers %v", seen)
 	}
+	apply := sluice(t, "apply", write(t, "sites: { http://: { to: "+one+" } }\n"))
+	apply.Env = p.cmd.Env // with its socket
+	if _, stderr, status := outcome(t, apply); status != 1 || !strings.Contains(stderr, "--unsaved applies it all the same") || strings.Contains(stderr, "save=false") {
+		t.Errorf("status %d, and no word of --unsaved: %s", status, stderr)
+	}
 	p.signal(syscall.SIGHUP) // no file to read again
 	p.ends(0)
 	if n := strings.Count(p.stdout.String(), `"status":200`); n != 4 {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,6 +16,12 @@ import (
 
 // plainWidth is how wide the view is where there is no terminal.
 const plainWidth = 80
+
+// How often the view may be renewed. The admin server has the same limits.
+const (
+	everyMin = 100 * time.Millisecond
+	everyMax = time.Minute
+)
 
 func newTop() *cobra.Command {
 	var at asking
@@ -33,6 +40,9 @@ Keys: q quits, space stops and goes on, arrows and page keys scroll.`,
   sluice top --once | head -3`,
 		Args: noArguments,
 		RunE: at.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
+			if every < everyMin || every > everyMax {
+				return usageError(fmt.Sprintf("--every is a time from 100ms to 1m, not %v", every))
+			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			if once || !isCharacterDevice(c.OutOrStdout()) {

@@ -305,11 +305,13 @@ type following struct {
 	lines   chan []byte
 	dropped uint64
 	closed  chan struct{}
+	ended   chan struct{}
 }
 
-func (f *following) Lines() <-chan []byte { return f.lines }
-func (f *following) Dropped() uint64      { return f.dropped }
-func (f *following) Close()               { close(f.closed) }
+func (f *following) Lines() <-chan []byte   { return f.lines }
+func (f *following) Dropped() uint64        { return f.dropped }
+func (f *following) Ended() <-chan struct{} { return f.ended }
+func (f *following) Close()                 { close(f.closed) }
 
 func TestEventsComeAsTheyHappen(t *testing.T) {
 	f := &following{lines: make(chan []byte, 4), dropped: 5, closed: make(chan struct{})}
@@ -346,6 +348,25 @@ func TestEventsComeAsTheyHappen(t *testing.T) {
 		})
 	if err != done {
 		t.Errorf("%v: %v", got, err)
+	}
+	<-f.closed
+}
+
+func TestAStreamEndsWithTheLogAfterItsLastLine(t *testing.T) {
+	f := &following{lines: make(chan []byte, 4), closed: make(chan struct{}), ended: make(chan struct{})}
+	s := sources()
+	s.Follow = func(int) (Follower, error) { return f, nil }
+	_, path := serving(t, s)
+	for range cap(f.lines) {
+		f.lines <- []byte(`{"site":"a","status":200}`)
+	}
+	close(f.ended)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	seen := 0
+	err := asks(t, path).Events(ctx, url.Values{"kind": {KindAccess}}, func(string, []byte) error { seen++; return nil })
+	if err != nil || ctx.Err() != nil || seen != cap(f.lines) {
+		t.Errorf("%d lines, %v, %v", seen, err, ctx.Err())
 	}
 	<-f.closed
 }

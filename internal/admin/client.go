@@ -34,6 +34,9 @@ type Client struct {
 	http  http.Client
 }
 
+// ErrCutOff says that a stream of events broke off: the process was killed, or the reader took none for too long.
+var ErrCutOff = errors.New("the connection was cut off")
+
 // ClientSettings say how a process is reached.
 type ClientSettings struct {
 	// Address is as Settings.Listen has it; "https://host:port" is TCP with TLS.
@@ -144,7 +147,8 @@ func (c *Client) Rotate(pool, endpoint string, r Rotation) ([]Endpoint, error) {
 	return all, c.ask(http.MethodPut, "/v1/pools/"+url.PathEscape(pool)+"/endpoints/"+url.PathEscape(endpoint), nil, text, &all)
 }
 
-// Events calls each with the events that query asks for, until ctx is done or each returns an error, which Events returns. It returns nil if the server has ended it.
+// Events calls each with the events that query asks for, until ctx is done or each returns an error, which Events returns. It returns nil if the server has ended it,
+// and an ErrCutOff if the connection broke after it was there: events may have been missed.
 func (c *Client) Events(ctx context.Context, query url.Values, each func(kind string, data []byte) error) error {
 	a, err := c.open(ctx, http.MethodGet, "/v1/events?"+query.Encode(), nil, nil)
 	if err != nil {
@@ -172,7 +176,10 @@ func (c *Client) Events(ctx context.Context, query url.Values, each func(kind st
 	if ctx.Err() != nil {
 		return nil
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrCutOff, err)
+	}
+	return nil
 }
 
 // open makes a request.

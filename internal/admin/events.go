@@ -24,8 +24,9 @@ const (
 
 // A Follower gets the lines of the access log, as JSON without line breaks, as long as it is open.
 type Follower interface {
-	Lines() <-chan []byte
-	Dropped() uint64 // lines that did not fit, so far
+	Lines() <-chan []byte   // never closed
+	Ended() <-chan struct{} // closed when no more lines come
+	Dropped() uint64        // lines that did not fit, so far
 	Close()
 }
 
@@ -40,6 +41,8 @@ type stream struct {
 	out      http.ResponseWriter
 	control  *http.ResponseController
 	figures  func() Figures // nil if they were not asked for
+	follower Follower       // nil if lines of the access log were not asked for
+	lost     uint64         // how many lines the reader has been told that it missed
 	lastSent time.Time
 }
 
@@ -56,21 +59,18 @@ func (srv *Server) events(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	defer srv.hub.leave(ear)
-	var lines <-chan []byte
-	var follower Follower
 	if slices.Contains(s.kinds, KindAccess) {
-		if follower, err = srv.sources.Follow(accessQueue); err != nil {
+		if s.follower, err = srv.sources.Follow(accessQueue); err != nil {
 			writeError(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
-		defer follower.Close()
-		lines = follower.Lines()
+		defer s.follower.Close()
 	}
 	if slices.Contains(s.kinds, KindFigures) {
 		s.figures = srv.sources.Figures()
 	}
 	s.begin()
-	if err := srv.stream(q, s, ear, lines, follower); err != nil && !errors.Is(err, errEnd) {
+	if err := srv.stream(q, s, ear); err != nil && !errors.Is(err, errEnd) {
 		srv.sources.Log.Debug("a reader of events has gone", "error", err)
 	}
 }
@@ -79,10 +79,14 @@ func (srv *Server) events(w http.ResponseWriter, q *http.Request) {
 var errEnd = errors.New("end")
 
 // stream sends what happens.
-func (srv *Server) stream(q *http.Request, s *stream, ear *ear, lines <-chan []byte, follower Follower) error {
+func (srv *Server) stream(q *http.Request, s *stream, ear *ear) error {
 	tick := time.NewTicker(s.every)
 	defer tick.Stop()
-	lost := uint64(0)
+	var lines <-chan []byte
+	var ended <-chan struct{}
+	if s.follower != nil {
+		lines, ended = s.follower.Lines(), s.follower.Ended()
+	}
 	if err := srv.tick(s); err != nil { // the first one at once
 		return err
 	}
@@ -96,22 +100,45 @@ func (srv *Server) stream(q *http.Request, s *stream, ear *ear, lines <-chan []b
 			if n := srv.hub.missed(ear); n > 0 && err == nil {
 				err = s.send(KindDropped, map[string]int{"events": n})
 			}
-		case line, open := <-lines:
-			if !open {
-				return errEnd
-			}
-			if s.wanted.takes(line) {
-				err = s.sendLine(KindAccess, line)
-			}
-			if n := follower.Dropped(); n > lost && err == nil {
-				err = s.send(KindDropped, map[string]uint64{"lines": n - lost})
-				lost = n
-			}
+		case line := <-lines:
+			err = s.sendAccess(line)
+		case <-ended: // the log closes
+			return s.sendRest(lines)
 		case <-tick.C:
 			err = srv.tick(s)
 		}
 		if err != nil {
 			return err
+		}
+	}
+}
+
+// sendAccess sends a line of the access log if it was asked for, and how many were lost before it.
+func (s *stream) sendAccess(line []byte) error {
+	if s.wanted.takes(line) {
+		if err := s.sendLine(KindAccess, line); err != nil {
+			return err
+		}
+	}
+	n := s.follower.Dropped()
+	if n == s.lost {
+		return nil
+	}
+	lost := n - s.lost
+	s.lost = n
+	return s.send(KindDropped, map[string]uint64{"lines": lost})
+}
+
+// sendRest sends the lines that wait, after which the stream ends.
+func (s *stream) sendRest(lines <-chan []byte) error {
+	for {
+		select {
+		case line := <-lines:
+			if err := s.sendAccess(line); err != nil {
+				return err
+			}
+		default:
+			return errEnd
 		}
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -28,7 +29,9 @@ func newTail() *cobra.Command {
 		Short: "Show the access log of a running process, as it comes",
 		Long: `Show the access log of a running process, as it comes: also where no log is
 written, or not of all exchanges. All filters that are given must hold. What is
-too fast for this end is left out, and its number is said; nothing waits for it.`,
+too fast for this end is left out, and its number is said; nothing waits for it.
+Where the connection ends, because the process is upgraded or restarted or this
+end took nothing for 10 seconds, it says so and connects again, until Ctrl-C.`,
 		Example: `  sluice tail
   sluice tail --status 5xx,404 --path '/api/*'
   sluice tail --client 10.0.0.0/8 --json | jq .duration_ms`,
@@ -44,7 +47,8 @@ too fast for this end is left out, and its number is said; nothing waits for it.
 			}
 			w := c.OutOrStdout()
 			l := &lines{w: w, color: isTerminal(w), asJSON: asJSON}
-			return asked.Events(ctx, query, func(kind string, data []byte) error {
+			say := func(note string) { fmt.Fprintf(c.ErrOrStderr(), "sluice: %s\n", note) }
+			return follow(ctx, asked, query, say, func(kind string, data []byte) error {
 				if kind == admin.KindDropped {
 					fmt.Fprintf(c.ErrOrStderr(), "left out: %s\n", data)
 					return nil
@@ -60,6 +64,44 @@ too fast for this end is left out, and its number is said; nothing waits for it.
 	c.Flags().BoolVar(&asJSON, "json", false, "write lines as JSON")
 	at.flags(c)
 	return c
+}
+
+// again is how long tail waits before it asks again a process that has gone.
+const again = time.Second
+
+// follow calls each with the events that query asks for, also after the process has been away, until ctx is done. What keeps events away is said, once until events
+// come again. Errors are those of each, and why the first connection can't be made.
+func follow(ctx context.Context, asked *admin.Client, query url.Values, say func(note string), each func(kind string, data []byte) error) error {
+	var failed error // of each
+	said := ""
+	for connected := false; ; connected = true {
+		err := asked.Events(ctx, query, func(kind string, data []byte) error {
+			said = ""
+			failed = each(kind, data)
+			return failed
+		})
+		if failed != nil || ctx.Err() != nil {
+			return failed
+		}
+		note := "the process has ended the connection; connecting again"
+		switch {
+		case errors.Is(err, admin.ErrCutOff):
+			note = err.Error() + "; lines were missed; connecting again"
+		case err != nil && !connected:
+			return err
+		case err != nil:
+			note = err.Error()
+		}
+		if note != said {
+			say(note)
+			said = note
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(again):
+		}
+	}
 }
 
 // lines writes lines of the access log for people.

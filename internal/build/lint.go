@@ -1,8 +1,11 @@
 package build
 
 import (
+	"net/netip"
 	"regexp"
 	"regexp/syntax"
+	"slices"
+	"strconv"
 	"strings"
 
 	"sluice/internal/config"
@@ -20,6 +23,7 @@ type spot struct {
 // lint warns of what is likely not meant. docs/configuration.md lists the warnings.
 func (b *builder) lint() {
 	for _, site := range b.cfg.Sites {
+		b.lintOpenPrivate(site)
 		b.lintSpot(&spot{site: site, scope: &site.Scope})
 		for _, r := range site.Routes {
 			b.lintSpot(&spot{site, r.Match, &r.Scope})
@@ -72,13 +76,8 @@ var operators = regexp.MustCompile(`^/(metrics|debug|actuator|server-status|serv
 // lintOpenPath warns of paths that operators alone should see, where anybody gets them from a server. Whoever asks by a condition on the client or by a field, or has a
 // feature that keeps others out, has thought of it.
 func (b *builder) lintOpenPath(s *spot, c *config.Condition) {
-	if len(c.ClientIP) > 0 || len(c.Header) > 0 {
+	if asksWho(c) || guarded(s.scope) {
 		return
-	}
-	for _, key := range []string{"respond", "redirect", "access", "basic_auth"} {
-		if _, on := s.scope.Feature(key); on {
-			return
-		}
 	}
 	for i, path := range c.Path {
 		if operators.MatchString(path) {
@@ -86,6 +85,68 @@ func (b *builder) lintOpenPath(s *spot, c *config.Condition) {
 			b.d.Warnf(at, "open-path", "any client gets %q from the server; match: { path: %s, client_ip: … } keeps strangers out", path, path)
 		}
 	}
+}
+
+// asksWho reports whether a condition is on the client, or on a field, which may hold what strangers don't know.
+func asksWho(c *config.Condition) bool { return len(c.ClientIP) > 0 || len(c.Header) > 0 }
+
+// guarded reports whether a feature keeps requests, or those of strangers, from the servers.
+func guarded(s *config.Scope) bool {
+	for _, key := range []string{"respond", "redirect", "access", "basic_auth"} {
+		if _, on := s.Feature(key); on {
+			return true
+		}
+	}
+	return false
+}
+
+// Names that are not for the public: those that no public DNS has (RFC 6762, appendix G; RFC 8375; ICANN's .internal), and applications that seldom are.
+// Names that are as often public (intra., api., dev.) are left out: a warning that is wrong half the time is not read.
+var (
+	internalDomains = regexp.MustCompile(`\.(internal|local|lan|corp|intranet|private|home|home\.arpa)$`)
+	internalApps    = regexp.MustCompile(`^(admin|intranet|internal|alertmanager|grafana|jenkins|kibana|pgadmin|phpmyadmin|prometheus)\.`)
+)
+
+// isInternal reports whether a host's name says that it is not for the public.
+func isInternal(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil || host == "" || host == "localhost" {
+		return false
+	}
+	return !strings.Contains(host, ".") || internalDomains.MatchString(host) || internalApps.MatchString(host)
+}
+
+// lintOpenPrivate warns of a site that is internal by its name, while any client that reaches this machine gets it from the servers. A name keeps
+// nobody out: it is a field of the request. Where one route asks for the client, somebody has thought of it.
+func (b *builder) lintOpenPrivate(site *config.Site) {
+	if !isInternal(site.Name.Host) || b.listensInternally(site.Name.Port) {
+		return
+	}
+	open := site.To != nil && !guarded(&site.Scope)
+	for _, r := range site.Routes {
+		if slices.ContainsFunc(r.Match, func(c config.Condition) bool { return asksWho(&c) }) {
+			return
+		}
+		open = open || r.To != nil && !guarded(&r.Scope)
+	}
+	if open {
+		b.d.Report(config.Diagnostic{
+			Severity: config.Warning, Code: "open-private", Pos: site.Key.Pos, Width: site.Key.Width,
+			Text:       "by its name this site is internal, but any client gets it from the servers",
+			Suggestion: "routes with match: { client_ip: … }, or private addresses under listeners, keep strangers out",
+		})
+	}
+}
+
+// sharedSpace is for networks behind a carrier's or an overlay's address translation (RFC 6598).
+var sharedSpace = netip.MustParsePrefix("100.64.0.0/10")
+
+// listensInternally reports whether a port is open on addresses only that strangers don't reach.
+func (b *builder) listensInternally(port uint16) bool {
+	l := b.cfg.Listeners[strconv.Itoa(int(port))]
+	return l != nil && len(l.Addresses) > 0 && !slices.ContainsFunc(l.Addresses, func(a netip.Addr) bool {
+		a = a.Unmap()
+		return !a.IsLoopback() && !a.IsPrivate() && !a.IsLinkLocalUnicast() && !sharedSpace.Contains(a)
+	})
 }
 
 // lintRedirect warns of redirects that lead back to where they stand.

@@ -10,8 +10,8 @@ import (
 
 // warnings lists the codes that are warnings and not errors.
 var warnings = []string{
-	"accepts-nothing", "empty", "grpc-port", "method-case", "no-collector", "no-file", "no-site", "open-path", "plain-secret", "same-path", "self-redirect", "trusts-everyone",
-	"unanchored-regexp", "unused-listener", "unused-pool", "useless-timeout",
+	"accepts-nothing", "empty", "grpc-port", "method-case", "no-collector", "no-file", "no-site", "open-path", "open-private", "plain-secret", "same-path", "self-redirect",
+	"trusts-everyone", "unanchored-regexp", "unused-listener", "unused-pool", "useless-timeout",
 }
 
 // acceptance finds a comment that accepts warnings.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gdamore/tcell/v2"
@@ -203,7 +204,7 @@ func (p *page) draw() {
 		put(l)
 	}
 	put(Line{})
-	for _, l := range body[min(p.from, len(body)):] {
+	for _, l := range scrolled(body, p.from) {
 		put(l)
 	}
 	last := help
@@ -212,6 +213,21 @@ func (p *page) draw() {
 	}
 	p.line(height-1, Line{fit(last, width), Title})
 	p.screen.Show()
+}
+
+// scrolled returns the lines of tables from that one on; the first gives its place to the title of its table, so that columns always have names.
+func scrolled(body []Line, from int) []Line {
+	if from >= len(body) {
+		return nil
+	}
+	rest := slices.Clone(body[from:])
+	for i := from; i >= 0; i-- {
+		if body[i].Style == Title {
+			rest[0] = body[i]
+			break
+		}
+	}
+	return rest
 }
 
 func (p *page) line(y int, l Line) {

@@ -51,7 +51,7 @@ p50 1.23ms  p90 12ms  p99 250ms  4xx 0.12%  5xx 1.00%  broken off 2
 
 SITE                       REQ/S    4XX    5XX     P50     P99     IN/S    OUT/S
 http://shop.example.com     1200  0.12%  1.04%  1.23ms   250ms   1.5MiB    50MiB
-…-site.example.com:8080     50.0     0%     0%  1.23ms   250ms       0B       0B
+http://a-rather-long-n…     50.0     0%     0%  1.23ms   250ms       0B       0B
 (no site)                      0     0%     0%       -       -       0B       0B
 
 POOL, SERVERS          STATE        REQ/S  FAIL/S  ACTIVE   IDLE     P50     P99
@@ -83,6 +83,48 @@ func TestTheViewFitsIn80Columns(t *testing.T) {
 				t.Errorf("%d characters of %d: %s", n, width, l.Text)
 			}
 		}
+	}
+}
+
+func TestLongNamesCanBeToldApart(t *testing.T) {
+	names := []string{
+		"http://shop.example.com", "http://shop.example.com:8080/a-bit-longer", "a-rather-long-site-name.example.com", "http://a-rather-long-site-name.example.com",
+		"http://a-rather-long-site-name-without-a-number.example.com:80", "http://a-rather-long-site-name-without-a-number.example.com:8080", "",
+	}
+	for i := range 40 {
+		names = append(names, fmt.Sprintf("http://a-rather-long-site-name-number-%d.some-department.example.com", i))
+	}
+	for width := 16; width <= 90; width++ {
+		short, seen := shorten(names, width), map[string]string{}
+		for _, name := range names {
+			s := short[name]
+			if utf8.RuneCountInString(s) > width || utf8.RuneCountInString(name) <= width && s != name {
+				t.Errorf("%q becomes %q in %d characters", name, s, width)
+			}
+			if other, taken := seen[s]; taken {
+				t.Errorf("in %d characters, %q and %q are %q", width, name, other, s)
+			}
+			seen[s] = name
+		}
+	}
+	if got := shorten(names, 23)["http://a-rather-long-site-name-number-7.some-department.example.com"]; got != "http://…-name-number-7…" {
+		t.Error(got)
+	}
+}
+
+func TestTablesKeepTheirTitles(t *testing.T) {
+	body := []Line{{"SITE", Title}, {"a", Plain}, {"b", Alarm}, {}, {"POOL", Title}, {"c", Plain}, {"d", Plain}}
+	for from, want := range []string{"SITE a b  POOL c d", "SITE b  POOL c d", "SITE  POOL c d", "SITE POOL c d", "POOL c d", "POOL d", "POOL", ""} {
+		var got []string
+		for _, l := range scrolled(body, from) {
+			got = append(got, l.Text)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("from %d: %q, want %q", from, got, want)
+		}
+	}
+	if body[1].Text != "a" {
+		t.Error("the tables themselves have changed")
 	}
 }
 

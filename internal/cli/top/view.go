@@ -96,8 +96,13 @@ func (v *View) sites(width int) []Line {
 	const columns = "%s %8s %6s %6s %7s %7s %8s %8s"
 	name := max(width-57, nameMin)
 	all := []Line{{fit(fmt.Sprintf(columns, pad("SITE", name), "REQ/S", "4XX", "5XX", "P50", "P99", "IN/S", "OUT/S"), width), Title}}
+	var names []string
 	for _, f := range v.figures.Sites {
-		l := Line{Text: fit(fmt.Sprintf(columns, pad(cmp.Or(f.Site, "(no site)"), name), v.rate(f.Requests), share(f.ClientErrors, f.Requests), share(f.ServerErrors, f.Requests),
+		names = append(names, f.Site)
+	}
+	short := shorten(names, name)
+	for _, f := range v.figures.Sites {
+		l := Line{Text: fit(fmt.Sprintf(columns, pad(cmp.Or(short[f.Site], "(no site)"), name), v.rate(f.Requests), share(f.ClientErrors, f.Requests), share(f.ServerErrors, f.Requests),
 			times(f.Duration.P50), times(f.Duration.P99), v.bytes(f.Received), v.bytes(f.Sent)), width)}
 		if f.ServerErrors > 0 {
 			l.Style = Alarm
@@ -117,14 +122,18 @@ func (v *View) pools(width int) []Line {
 	}
 	pools := slices.Clone(v.status.Pools)
 	slices.SortStableFunc(pools, func(a, b admin.Pool) int { return cmp.Compare(figures[b.Name].Requests, figures[a.Name].Requests) })
-	seen := map[string]bool{}
+	var names []string
+	for _, p := range pools {
+		names = append(names, p.Name)
+	}
+	short, seen := shorten(names, name), map[string]bool{}
 	for _, p := range pools {
 		if seen[p.Name] { // pools that are written in place can have the same name, and are counted as one
 			continue
 		}
 		seen[p.Name] = true
 		f := figures[p.Name]
-		all = append(all, Line{Text: fit(fmt.Sprintf(columns, pad(p.Name, name), "", v.rate(f.Requests), "", "", "", times(f.Response.P50), times(f.Response.P99)), width)})
+		all = append(all, Line{Text: fit(fmt.Sprintf(columns, pad(short[p.Name], name), "", v.rate(f.Requests), "", "", "", times(f.Response.P50), times(f.Response.P99)), width)})
 		for _, e := range p.Endpoints {
 			all = append(all, v.server(&e, columns, name, width))
 		}
@@ -210,7 +219,58 @@ func uptime(seconds float64) string {
 	return d.Truncate(time.Second).String()
 }
 
-// pad makes text exactly width characters long; the end of a name says more than its beginning does.
+// shorten cuts the names of a column to width so that they can be told apart, and returns what each becomes.
+func shorten(names []string, width int) map[string]string {
+	sorted := slices.Compact(slices.Sorted(slices.Values(names)))
+	short := make(map[string]string, len(sorted))
+	for i, name := range sorted {
+		alike := 0
+		if i > 0 {
+			alike = alikeFor(sorted[i-1], name)
+		}
+		if i+1 < len(sorted) {
+			alike = max(alike, alikeFor(name, sorted[i+1]))
+		}
+		short[name] = cut([]rune(name), alike, width)
+	}
+	return short
+}
+
+// alikeFor returns for how many characters two names begin alike.
+func alikeFor(a, b string) int {
+	other := []rune(b)
+	n := 0
+	for _, r := range a {
+		if n == len(other) || other[n] != r {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// cut cuts a name to width: at its end, or, where it begins like another one for too long for that, so that its beginning is shown and where it is different.
+func cut(name []rune, alike, width int) string {
+	if len(name) <= width {
+		return string(name)
+	}
+	if alike < width-1 {
+		return string(name[:width-1]) + "…"
+	}
+	head := width / 3
+	window := width - head - 2
+	end := min(alike+1, len(name)) // of the window: behind what is different, and more of that label while half of the window is left for what is before it
+	for end < len(name) && end < alike+window/2 && !strings.ContainsRune(".:/", name[end]) && !strings.ContainsRune(".:/", name[end-1]) {
+		end++
+	}
+	last := "…"
+	if end == len(name) {
+		window, last = window+1, ""
+	}
+	return string(name[:head]) + "…" + string(name[end-window:end]) + last
+}
+
+// pad makes text exactly width characters long; the end of a server's address says more than its beginning does.
 func pad(text string, width int) string {
 	text = printable(text)
 	n := utf8.RuneCountInString(text)

@@ -71,6 +71,7 @@ const TracePath = "/v1/traces"
 func (t *Tracing) checkEndpoint(d *Decoder, n *Node) {
 	u, err := url.Parse(t.Endpoint)
 	switch {
+	case n == nil: // it has been said
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Hostname() == "":
 		hint := ""
 		if !strings.Contains(t.Endpoint, "://") && !n.Secret {

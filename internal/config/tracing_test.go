@@ -72,3 +72,10 @@ func TestValuesOfTraceHeadersAreSecrets(t *testing.T) {
 		t.Errorf("shown as %s", text)
 	}
 }
+
+func TestSaysThatTheEndpointIsMissing(t *testing.T) {
+	_, d := load(map[string]string{"sluice.yaml": "sites: {}\ntracing: { sample: 1% }"})
+	if len(d.Diagnostics) == 0 || d.Diagnostics[0].Code != "missing" {
+		t.Error(d.Diagnostics)
+	}
+}

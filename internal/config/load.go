@@ -10,7 +10,7 @@ import (
 
 // A Config is a whole configuration, decoded: what build makes a snapshot of. It has no behaviour.
 type Config struct {
-	// Root is the tree that it was decoded from, with all included files.
+	// Root is the tree that it was decoded from, with all included files instead of include.
 	Root *Node `conf:",node"`
 
 	// Email is who a certificate authority writes to.
@@ -85,6 +85,7 @@ func Load(d *Decoder, src Source, file string) *Config {
 	l.unusedPools()
 	l.unusedListeners()
 	l.adminPort()
+	c.Root = root.without("include") // what is in those files is in the tree: it could not be read again with both
 	return c
 }
 

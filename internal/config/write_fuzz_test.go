@@ -147,3 +147,14 @@ func TestSecretsAreNotWritten(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestAWrittenConfigWithIncludedFilesCanBeReadAgain(t *testing.T) {
+	files := map[string]string{"sluice.yaml": "include: more.yaml\nsites: { http://a: { to: 10.0.0.1:80 } }\n", "more.yaml": "sites: { http://b: { to: 10.0.0.2:80 } }\n"}
+	d := &config.Decoder{}
+	cfg := config.Load(d, config.Files(files, nil), "sluice.yaml")
+	files["sluice.yaml"] = cfg.Root.YAML()
+	again := config.Load(d, config.Files(files, nil), "sluice.yaml")
+	if d.Failed() || len(again.Sites) != 2 || len(config.Diff(cfg.Root, again.Root)) != 0 {
+		t.Errorf("%s\n%v", files["sluice.yaml"], d.Diagnostics)
+	}
+}

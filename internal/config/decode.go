@@ -16,7 +16,7 @@ type Decoder struct {
 	Files       []string          // their names, in order
 	Features    []string          // keys that are allowed wherever a struct has a rest field
 
-	secrets []mask // what ${…} has filled in, the longest first
+	secrets []mask // what is never shown, the longest first
 	errors  int    // among the diagnostics, those dropped included
 	faulty  map[*Node]struct{}
 	pools   []string // names of the pools, sorted; known while sites are decoded
@@ -131,7 +131,7 @@ func (d *Decoder) value(n *Node, v reflect.Value, f *field) {
 		return
 	}
 	if f.secret {
-		d.hide(n)
+		d.MarkSecret(n)
 	}
 	if f.off && meansOff(n) && !takesText(v) {
 		text := "not " + describe(n)
@@ -162,24 +162,10 @@ func (d *Decoder) value(n *Node, v reflect.Value, f *field) {
 	}
 }
 
-// hide makes secrets of all that is written in n, also where something else is wanted.
-func (d *Decoder) hide(n *Node) {
-	if n.Kind == Scalar {
-		n.Secret = true
-		d.keepSecret(n.Value)
-	}
-	for _, item := range n.Items {
-		d.hide(item)
-	}
-	for _, e := range n.Entries {
-		d.hide(e.Value)
-	}
-}
-
 // hideUser makes a secret of a text that holds a user and maybe a password, as a URL may.
 func (d *Decoder) hideUser(n *Node) {
 	if strings.Contains(n.Value, "@") {
-		d.hide(n)
+		d.MarkSecret(n)
 	}
 }
 

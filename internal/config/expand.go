@@ -14,8 +14,12 @@ import (
 // secretMax is how large a file may be that ${file:…} names, in bytes.
 const secretMax = 1 << 20
 
-// expand fills in ${NAME} and ${file:PATH} in a scalar and marks it as a secret. $${ stands for ${ itself. What was filled in is not looked at again.
+// expand fills in ${NAME} and ${file:PATH} in a scalar and marks it as a secret. What stands in a written tree for a secret is refused: it must not take the secret's place. $${ stands for ${ itself. What was filled in is not looked at again.
 func (r *reader) expand(n *Node) {
+	if n.Value == hidden {
+		r.d.Hintf(n, "hidden-value", "write it, or ${file:...}", "this stands for a secret that is not shown")
+		return
+	}
 	if !strings.Contains(n.Value, "${") {
 		return
 	}
@@ -77,8 +81,8 @@ func (d *Decoder) Mask(text string) string {
 		if m.spelled == nil {
 			m.spelled = spellings(m.secret)
 		}
-		text = strings.ReplaceAll(text, m.secret, "(secret)")
-		text = m.spelled.ReplaceAllLiteralString(text, "(secret)")
+		text = strings.ReplaceAll(text, m.secret, hidden)
+		text = m.spelled.ReplaceAllLiteralString(text, hidden)
 	}
 	return text
 }

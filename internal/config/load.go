@@ -69,6 +69,7 @@ func Load(d *Decoder, src Source, file string) *Config {
 	if root.Get("include") != nil {
 		root = d.include(src, file, root)
 	}
+	d.findSecrets("", root)
 	c := &Config{}
 	c.fillDefaults()
 	d.Decode(root, c)

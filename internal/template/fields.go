@@ -3,7 +3,6 @@ package template
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"sluice/internal/config"
@@ -87,14 +86,12 @@ func decodeLines(d *config.Decoder, n *config.Node, kind Kind) []Line {
 	return lines
 }
 
-// secretField finds names of fields whose values are keys and passwords.
-var secretField = regexp.MustCompile(`(?i)^(proxy-)?authorization$|api-?key|token|secret|password|passwd`)
-
 // warnOfSecret warns of a key or password for servers that stands in the configuration as it is.
 func warnOfSecret(d *config.Decoder, value *config.Node, kind Kind, name string) {
 	const least = 8 // bytes; what is shorter is no key
-	if kind == RequestField && secretField.MatchString(name) && !value.Secret && len(value.Value) >= least && !strings.Contains(value.Value, "{") {
+	if kind == RequestField && config.IsSecretName(name) && value.Written == "" && len(value.Value) >= least && !strings.Contains(value.Value, "{") {
 		d.Warnf(value, "plain-secret", "this value can be read by all who read this file; ${file:PATH} or ${NAME} fills it in")
+		d.MarkSecret(value)
 	}
 }
 

@@ -104,14 +104,15 @@ sites:
   "http://:%d":
     to: %q
     headers:
-      request: { set: { Authorization: "Bearer ${PLANTED}", X-Key: "${file:%s/key}" } }
-      response: { set: { X-Answer: "${PLANTED}" } }
+      response: { set: { X-Answer: "${PLANTED}", Set-Cookie: "sid=%s; Path=/" } }
+      request: { set: { Authorization: "Bearer ${PLANTED}", X-Key: "${file:%s/key}", X-Api-Key: %s, X-Auth: "%s${PLANTED}" } }
     routes:
+      - { match: /moved, redirect: "https://user:%s@a.test/?token=%s" }
       - { match: /dead, to: "127.0.0.1:1" }
 listeners: { %d: { addresses: 127.0.0.1 } }
 admin: { listen: "unix:%s" }
 log: { level: debug, access: { file: %s/%s.log, format: %s, addresses: hashed, hash_key: %s } }
-`, planted("eab"), port, plantingOrigin(t), dir, port, socket, dir, format, format, planted("hash-key"))
+`, planted("eab"), port, plantingOrigin(t), planted("literal-cookie"), dir, planted("literal-key"), planted("literal-part"), planted("literal-password"), planted("literal-parameter"), port, socket, dir, format, format, planted("hash-key"))
 	}
 	file := write(t, config("json"))
 	p := start(t, sluice(t, "run", "--config", file))

@@ -77,8 +77,11 @@ func (d *Decoder) isFaulty(n *Node) bool {
 	return ok && n != nil
 }
 
-// Warnf notes a warning at n.
+// Warnf notes a warning at n, unless n is faulty already.
 func (d *Decoder) Warnf(n *Node, code, format string, args ...any) {
+	if d.isFaulty(n) {
+		return
+	}
 	d.Report(at(n, Warning, code, "", fmt.Sprintf(format, args...)))
 }
 

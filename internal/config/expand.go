@@ -17,7 +17,7 @@ const secretMax = 1 << 20
 // expand fills in ${NAME} and ${file:PATH} in a scalar and marks it as a secret. What stands in a written tree for a secret is refused: it must not take the secret's place. $${ stands for ${ itself. What was filled in is not looked at again.
 func (r *reader) expand(n *Node) {
 	if n.Value == hidden {
-		r.d.Hintf(n, "hidden-value", "write it, or ${file:...}", "this stands for a secret that is not shown")
+		r.d.Hintf(n, "hidden-value", "write it, or ${file:PATH}", "this stands for a secret that is not shown")
 		return
 	}
 	if !strings.Contains(n.Value, "${") {

@@ -129,6 +129,9 @@ func hideSecrets(line string) string {
 	var out strings.Builder
 	end := 0
 	for _, at := range literalSecret.FindAllStringSubmatchIndex(line, -1) {
+		if strings.Trim(line[at[2]:at[3]], `"'`) == hidden {
+			continue
+		}
 		out.WriteString(line[end:at[2]])
 		out.WriteString(strings.Repeat("*", utf8.RuneCountInString(line[at[2]:at[3]])))
 		end = at[3]

@@ -11,7 +11,8 @@ import (
 // ${…} alone makes is still shown as it is written. A node that is marked already does not change.
 func (d *Decoder) MarkSecret(n *Node) {
 	switch {
-	case n.Kind == Scalar && !n.IsOff():
+	case n.Kind == Scalar && (n.IsOff() || n.Value == hidden): // no secret is there
+	case n.Kind == Scalar:
 		d.conceal(n)
 		d.keepSecret(n.Value)
 		d.keepSecret(strings.NewReplacer("{{", "{", "}}", "}").Replace(n.Value)) // as a template would have it

@@ -92,6 +92,9 @@ func Explain(d *config.Decoder, cfg *config.Config, q Question) (*Answer, error)
 		return nil, err
 	}
 	a.Sent, a.Answered, a.Reason = d.Mask(a.Sent), d.Mask(a.Answered), d.Mask(a.Reason)
+	for i := range a.Steps {
+		a.Steps[i].Against = d.Mask(a.Steps[i].Against)
+	}
 	return a, nil
 }
 

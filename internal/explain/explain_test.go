@@ -135,3 +135,26 @@ func TestServersByNameAreNotLookedUp(t *testing.T) {
 		t.Error(a.Sent)
 	}
 }
+
+func TestShowsNoSecretOfTheFile(t *testing.T) {
+	d := &config.Decoder{Features: build.Features()}
+	cfg := config.Load(d, config.Text("sluice.yaml", `sites:
+  http://shop.example.com:
+    headers: { request: { set: { Authorization: Bearer LITabcdefgh, X-Api-Key: LIT1, X-Token: "LITijklmnop{host}" } } }
+    to: 10.0.0.1:80
+    routes:
+    - { match: /old, redirect: "https://user:LITpassword@a.example{uri}?token=LIT2&page=2" }
+    - { match: /cookie, respond: { headers: { Set-Cookie: "sid=LIT34567; Path=/" } } }
+    - { match: { query: { token: LIT5 } }, to: 10.0.0.2:80 }
+`), "sluice.yaml")
+	for target, want := range map[string]string{"/": "\nAuthorization: (secret)", "/old": "\nLocation: https://(secret)@a.example/old?(secret)&page=2", "/cookie": "\nSet-Cookie: (secret)"} {
+		a, err := Explain(d, cfg, ask80("GET", target))
+		if err != nil {
+			t.Fatal(err, d.Diagnostics)
+		}
+		whole, err := json.Marshal(a)
+		if err != nil || strings.Contains(string(whole), "LIT") || !strings.Contains(a.Sent+a.Answered, want) {
+			t.Errorf("%s: %s, %v", target, whole, err)
+		}
+	}
+}

@@ -192,7 +192,11 @@ func appendError(dst []byte, err *exchange.Error) []byte {
 func appendReported(dst []byte, f *exchange.Fields, hide nameSet) []byte {
 	if v := f.Get(exchange.FieldXRequestID); len(v) > 0 {
 		dst = append(dst, `,"request_id":"`...)
-		dst = append(hide.appendURL(dst, v, false, nameBytesLimit, asJSON), '"')
+		if bytes.IndexByte(v, ' ') >= 0 || bytes.IndexByte(v, ':') >= 0 {
+			dst = append(hide.appendFree(dst, v, nameBytesLimit, asJSON), '"')
+		} else {
+			dst = append(hide.appendURL(dst, v, false, nameBytesLimit, asJSON), '"')
+		}
 	}
 	if v := f.Get(exchange.FieldUserAgent); len(v) > 0 {
 		dst = append(dst, `,"user_agent":"`...)
@@ -207,10 +211,45 @@ func appendReported(dst []byte, f *exchange.Fields, hide nameSet) []byte {
 
 // appendAgent appends a user agent: free text, which nearly never holds a secret, and is too long to look for all kinds of them.
 func appendAgent(dst, v []byte, hide nameSet, as *escaping) []byte {
-	if bytes.IndexByte(v, '=') < 0 && bytes.IndexByte(v, '@') < 0 && !hasToken(v) {
+	if bytes.IndexByte(v, '=') < 0 && bytes.IndexByte(v, '@') < 0 && !hasToken(v) && !hide.announces(v) {
 		return appendText(dst, v, textBytesMax, as)
 	}
-	return hide.appendURL(dst, v, false, textBytesMax, as)
+	return hide.appendFree(dst, v, textBytesMax, as)
+}
+
+// hasScheme reports whether one of the words of text is an authentication scheme with this first letter, and something follows.
+func hasScheme(text []byte, first byte) bool {
+	for start := 0; ; start++ {
+		i := bytes.IndexByte(text[start:], first)
+		if i < 0 {
+			return false
+		}
+		start += i
+		if start > 0 && text[start-1] != ' ' {
+			continue
+		}
+		if end := bytes.IndexByte(text[start:], ' '); end >= 0 && isScheme(text[start:start+end]) {
+			return true
+		}
+	}
+}
+
+// announces reports whether a word of text says that a secret follows: "Bearer", "password:".
+func (set nameSet) announces(text []byte) bool {
+	if hasScheme(text, 'b') || hasScheme(text, 'B') {
+		return true
+	}
+	for end := 0; ; end++ {
+		i := bytes.IndexByte(text[end:], ':')
+		if i < 0 {
+			return false
+		}
+		end += i
+		word := text[bytes.LastIndexByte(text[:end], ' ')+1 : end]
+		if string(word) != "rv" && (set.isSecret(word) || len(word) > 0 && word[len(word)-1] == '"') { // browsers say rv:128.0
+			return true
+		}
+	}
 }
 
 // hasToken reports whether one of the words of text looks like a token, or could hold one that is a part of it.

@@ -36,6 +36,7 @@ type scan struct {
 	quoted  int  // the word before the last quotation mark began here
 	slash   int  // the last slash ended here
 	query   bool // past the first "?"
+	free    bool // src is free text: what follows "password:" or "Bearer" is hidden as in a query
 }
 
 // appendURL appends src, a URL or a part of one, in at most about bytesMax bytes. query says that it begins behind the "?".
@@ -44,6 +45,18 @@ func (set nameSet) appendURL(dst, src []byte, query bool, bytesMax int, as *esca
 		return appendText(dst, src, bytesMax, as)
 	}
 	s := scan{hide: set, as: as, src: src, dst: dst, end: len(dst) + bytesMax, slash: -1, query: query}
+	return s.run()
+}
+
+// appendFree is appendURL for free text.
+func (set nameSet) appendFree(dst, src []byte, bytesMax int, as *escaping) []byte {
+	s := scan{hide: set, as: as, src: src, dst: dst, end: len(dst) + bytesMax, slash: -1, free: true}
+	return s.run()
+}
+
+// run copies src to its end.
+func (s *scan) run() []byte {
+	src := s.src
 	for i := 0; i < len(src) && !s.cut; {
 		c, width, depth := src[i], 1, 0
 		if !attend[c] {
@@ -89,7 +102,7 @@ func (s *scan) step(i int, c byte, next, depth int) int {
 		s.endWord(i)
 		s.begin(next)
 	case ':':
-		if s.word == i && s.hide.isSecret(s.src[s.quoted:i]) { // "password":
+		if s.word == i && s.hide.isSecret(s.src[s.quoted:i]) || s.free && s.hide.isSecret(s.src[s.word:i]) { // "password":
 			return s.hideValue(next, depth)
 		}
 		s.endWord(i)
@@ -100,7 +113,7 @@ func (s *scan) step(i int, c byte, next, depth int) int {
 		s.begin(next)
 		s.quoted = word
 	case ' ', '+':
-		if s.query && isScheme(s.src[s.word:i]) {
+		if (s.query || s.free) && isScheme(s.src[s.word:i]) {
 			return s.hideValue(next, depth)
 		}
 		if c == ' ' {
@@ -159,12 +172,12 @@ func (s *scan) endWord(i int) {
 }
 
 // hideValue hides the value that begins at i, behind a mark that was encoded depth times, and returns its end. In a query only an "&" that was encoded no more
-// often ends it: any other mark may be part of a password.
+// often ends it: any other mark may be part of a password. So it is in free text.
 func (s *scan) hideValue(i, depth int) int {
 	end := i
 	for end < len(s.src) {
 		c, width, d := decode(s.src, end)
-		if d <= depth && c == '&' || !s.query && d == 0 && (c == '/' || c == '?' || c == ';') {
+		if d <= depth && c == '&' || !s.query && !s.free && d == 0 && (c == '/' || c == '?' || c == ';') {
 			break
 		}
 		end += width

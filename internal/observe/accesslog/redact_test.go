@@ -19,7 +19,8 @@ func TestHidesValuesOfSensitiveNames(t *testing.T) {
 		"password", "passwd", "pwd", "pass", "auth", "authorization", "session", "sessionid", "PHPSESSID", "JSESSIONID", "sid", "connect.sid", "sig",
 		"signature", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "jwt", "TOKEN", "userPassword", "user[password]", "user%5Bpwd%5D",
 		"%74oken", "acces%73%5ftoken", "oauth_token", "csrf_token", "code_verifier", "SAMLResponse", "client_assertion", "x-our-own", "xourown", "otp",
-		"AWSAccessKeyId", "amp;token", strings.Repeat("x", 5000) + "token",
+		"AWSAccessKeyId", "pw", "psw", "psk", "wifi_psk", "access_code", "verification_code", "one_time_code", "one-time-code", "device_code", "user_code", "activation_key",
+		"licence_key", "license_key", "license", "licence", "oauth_verifier", "card_number", "creditCardNumber", "cvv", "card[cvc]", "amp;token", strings.Repeat("x", 5000) + "token",
 	} {
 		for in, want := range map[string]string{
 			name + "=hunter2":              name + "=REDACTED",
@@ -42,7 +43,7 @@ func TestHidesValuesOfSensitiveNames(t *testing.T) {
 
 func TestLeavesOtherValuesAlone(t *testing.T) {
 	for _, query := range []string{
-		"page=2&sort=price&dir=asc", "country_code=DE&zip_code=10115", "sort_key=name", "q=hello+world%21", "q=caf%C3%A9", "monkey=1&keyboard=us",
+		"page=2&sort=price&dir=asc", "country_code=DE&zip_code=10115", "card=2&number=3&licensed=1&activation=now&verification=done&device=2&user=me&upward=1&postcode=1&language_code=de", "sort_key=name", "q=hello+world%21", "q=caf%C3%A9", "monkey=1&keyboard=us",
 		"id=0f8fad5b-d9cb-469f-a165-70867728950e", "phone=%2B4915112345678901234567", "from=2026-07-01T00:00:00Z", "utm_campaign=SummerSale2024ForYou",
 		"title=My-Page-Title-2024-Second-Edition-Of-The-Book", "filter=AddToCartButtonClick2", "next=%2Fshop%2Fitems%3Fpage%3D2", "empty=", "=", "&&&", "%", "%4",
 		"a=%ZZ", "author=me&passenger=2&design=1", "url=https://cdn.example.com/assets/app.css", "ids=1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "lang=sk-SK",
@@ -96,6 +97,32 @@ func TestHidesURLsWithinURLs(t *testing.T) {
 	} {
 		if got := hidden(in, false); got != want {
 			t.Errorf("%s\n  became %s\n  want   %s", in, got, want)
+		}
+	}
+}
+
+func TestHidesWhatFreeTextAnnounces(t *testing.T) {
+	for in, want := range map[string]string{
+		"Bearer hunter2":                        "Bearer REDACTED",
+		"agent/1 BEARER hunter/2 x":             "agent/1 BEARER REDACTED",
+		"basic aHVudGVyMg==":                    "basic REDACTED",
+		"password: hunter2":                     "password:REDACTED",
+		"curl/8 (api-key:hunter2; x)":           "curl/8 (api-key:REDACTED",
+		"x Authorization: Bearer hunter2":       "x Authorization:REDACTED",
+		`{"password":"hunter2"}`:                `{\"password\":REDACTED`,
+		"a/1 password=hunt/er2":                 "a/1 password=REDACTED",
+		"Basics 1 (rv:128.0; +http://a.test/x)": "Basics 1 (rv:128.0; +http://a.test/x)",
+		"Visual Basic Editor/1: bearers":        "Visual Basic REDACTED",
+	} {
+		x := newExchange()
+		x.Request.Fields.Set(exchange.FieldUserAgent, []byte(in))
+		x.Request.Fields.Set(exchange.FieldXRequestID, []byte(in))
+		line := lineOf(x)
+		if !strings.Contains(line, `"user_agent":"`+want+`"`) || !strings.Contains(line, `"request_id":"`+want+`"`) {
+			t.Errorf("%s: %s", in, line)
+		}
+		if got := string(AppendAgent(nil, []byte(in))); got != want { // spans
+			t.Errorf("%s becomes %s", in, got)
 		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 
 // secretParts are sensitive wherever they stand in a name that was folded (lower case, letters and digits only), by their first letter.
 var secretParts = ['z' + 1][]string{
-	'a': {"accesskey", "apikey", "assertion", "authkey", "authoriz", "accountkey"},
+	'a': {"accesscode", "accesskey", "accountkey", "activationcode", "activationkey", "apikey", "assertion", "authkey", "authoriz"},
 	'b': {"bearer"},
-	'c': {"credential", "connectionstring"},
+	'c': {"cardnumber", "connectionstring", "credential"},
 	'e': {"encryptionkey"},
 	'j': {"jwt"},
+	'l': {"licencekey", "licensekey"},
 	'p': {"passw", "passphrase", "passcode", "privatekey", "pwd"},
 	's': {"secret", "session", "sessid", "sharedkey", "signature", "signingkey", "subscriptionkey", "samlre"},
 	't': {"token"},
@@ -58,7 +59,7 @@ func (set nameSet) has(name []byte) bool {
 // isSecretWord reports whether a value is sensitive if word is its whole name or one word of it: "sid", "connect.sid", "user[pass]".
 func isSecretWord(word []byte) bool {
 	switch string(word) {
-	case "auth", "cookie", "csrf", "hmac", "mfa", "otp", "pass", "pin", "sid", "sig", "totp", "xsrf":
+	case "auth", "cookie", "csrf", "cvc", "cvv", "hmac", "mfa", "otp", "pass", "pin", "psk", "psw", "pw", "sid", "sig", "totp", "xsrf":
 		return true
 	}
 	return false
@@ -68,7 +69,8 @@ func isSecretWord(word []byte) bool {
 // nobody's secret.
 func isSecretName(name []byte) bool {
 	switch string(name) {
-	case "code", "codeverifier", "cred", "creds", "key", "licensekey", "oauth", "oobcode", "sso", "ticket", "wskey":
+	case "code", "codeverifier", "cred", "creds", "devicecode", "key", "licence", "license", "oauth", "oauthverifier", "onetimecode", "oobcode", "smscode", "sso", "ticket",
+		"usercode", "verificationcode", "wskey":
 		return true
 	}
 	return false

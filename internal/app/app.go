@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -25,7 +26,6 @@ import (
 	"sluice/internal/observe"
 	"sluice/internal/observe/accesslog"
 	"sluice/internal/observe/errlog"
-	"sluice/internal/observe/logfile"
 	"sluice/internal/observe/metric"
 	"sluice/internal/observe/trace"
 	"sluice/internal/snapshot"
@@ -94,7 +94,6 @@ func read(load func(d *config.Decoder) *config.Config) (*config.Decoder, *config
 type Process struct {
 	program  Program
 	started  time.Time
-	output   output // of log
 	log      *errlog.Log
 	set      *metric.Set
 	access   *accesslog.Log
@@ -167,12 +166,10 @@ func (p *Process) openLocked(d *config.Decoder, cfg *config.Config) (err error) 
 		makePlaces(drivers)
 	}
 	p.set = metric.NewSet(drivers)
-	_ = p.output.use(logfile.Standard{Error: true})
-	p.log = errlog.New(&p.output, false, slog.LevelInfo, p.set)
+	p.log = errlog.New(os.Stderr, false, slog.LevelInfo, p.set)
 	if p.engine, err = NewEngine(Options{Driver: p.program.Driver, Loops: drivers, Log: p.log.Logger, Inherited: p.program.Inherited.legacy()}); err != nil {
 		return err
 	}
-	p.output.trouble = func(err error) { p.log.Error("trouble with the file of this log", "error", err) }
 	if p.access, err = accesslog.New(accesslog.Settings{}, p.accessReports(), p.engine.Drivers(), p.set); err != nil {
 		return err
 	}
@@ -275,5 +272,4 @@ func (p *Process) closeLocked() {
 		_ = p.access.Close()
 	}
 	_ = p.log.Close()
-	p.output.close()
 }

@@ -86,7 +86,7 @@ func (p *Process) applyLocked(d *config.Decoder, next *inForce, snap *snapshot.S
 	prev := p.inForce.Load()
 	steps := []func(*config.Config) error{
 		func(c *config.Config) error { p.log.SetLevel(level(c.Log.Level)); return nil },
-		func(c *config.Config) error { return p.output.use(processLog(&c.Log)) },
+		func(c *config.Config) error { return p.log.Switch(processLog(&c.Log)) },
 		func(c *config.Config) error { return p.access.Apply(accessSettings(c.Log.Access)) },
 		p.applyAdmin,
 		func(c *config.Config) error { p.traces.Apply(traceSettings(c.Tracing, p.program.Version)); return nil },

@@ -24,7 +24,7 @@ func (p *Process) reopenLogs() {
 	if err := p.access.Reopen(); err != nil {
 		p.log.Error("the access log can't be opened again; the old file stays in use", "error", err)
 	}
-	if err := p.output.reopen(); err != nil {
+	if err := p.log.Reopen(); err != nil {
 		p.log.Error("the file of this log can't be opened again; the old one stays in use", "error", err)
 	}
 }
@@ -33,6 +33,9 @@ func (p *Process) reopenLogs() {
 func (p *Process) accessReports() accesslog.Reports {
 	return accesslog.Reports{
 		Failed: func(err error) { p.log.Error("the access log can't be written; lines may be lost", "error", err) },
+		Trouble: func(err error) {
+			p.log.Error("trouble with the file of the access log; no line is lost by it", "error", err)
+		},
 		Recovered: func(lost int) {
 			p.log.Info("the access log can be written again", "lost_lines", lost)
 		},

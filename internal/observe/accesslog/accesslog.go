@@ -32,8 +32,10 @@ type Settings struct {
 
 // Reports are told how writing goes, by the log's goroutine. Nil ones are not.
 type Reports struct {
-	// Failed is told of the first of a series of failed writes, and of trouble that cost no line.
+	// Failed is told of the first of a series of failed writes.
 	Failed func(error)
+	// Trouble is told of what went wrong without costing a line, also by other goroutines.
+	Trouble func(error)
 	// Recovered is told when the series is over, and how many lines were lost in it.
 	Recovered func(lost int)
 }

@@ -9,6 +9,7 @@ package errlog
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
@@ -30,15 +31,22 @@ type Log struct {
 	*slog.Logger
 	file  *logfile.File
 	level *slog.LevelVar
+
+	mu sync.Mutex
+	at logfile.Place // nil: the writer of New; guarded by mu
 }
 
 // New returns a log that writes to out, which is not closed: as text, or as JSON for machines. Close ends it.
 func New(out io.Writer, json bool, level slog.Level, set *metric.Set) *Log {
-	file := logfile.OpenWriter(out, logfile.Hooks{})
-	l := &Log{file: file, level: new(slog.LevelVar)}
+	l := &Log{level: new(slog.LevelVar)}
 	l.level.Set(level)
-	lost := set.Counter("sluice_error_log_dropped_lines_total", "Lines of the error log that were lost, because its reader did not keep up.")
-	w := &lineWriter{file, lost}
+	lost := set.Counter("sluice_error_log_dropped_lines_total", "Lines of the error log that were lost, because its reader did not keep up or a write failed.")
+	l.file = logfile.OpenWriter(out, logfile.Hooks{
+		Lost:      func(lines int) { lost.Add(0, int64(lines)) },
+		Trouble:   func(err error) { l.Error("trouble with the file of this log", "error", err) },
+		Recovered: func(lines int) { l.Warn("lines of this log were lost", "lost_lines", lines) },
+	})
+	w := &lineWriter{l.file, lost}
 	options := &slog.HandlerOptions{Level: l.level}
 	if json {
 		l.Logger = slog.New(Limit(slog.NewJSONHandler(w, options)))
@@ -51,10 +59,28 @@ func New(out io.Writer, json bool, level slog.Level, set *metric.Set) *Log {
 // SetLevel changes from which level on messages are written.
 func (l *Log) SetLevel(level slog.Level) { l.level.Set(level) }
 
+// Switch has the log go on at another place; that of now stays as it is. If it can't be opened, nothing changes. Messages that came before go to the old one, as far as it
+// takes them within a moment.
+func (l *Log) Switch(at logfile.Place) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at == l.at {
+		return nil
+	}
+	if err := l.file.Switch(at); err != nil {
+		return fmt.Errorf("log.file: %w", err)
+	}
+	l.at = at
+	return nil
+}
+
+// Reopen opens the log's file again. If that fails, or the old one takes no bytes, that stays in use.
+func (l *Log) Reopen() error { return l.file.Reopen() }
+
 // Flush waits until all messages so far are written.
 func (l *Log) Flush() error { return l.file.Flush() }
 
-// Close writes what is left. Messages that come later are lost.
+// Close writes what is left, as far as it is taken within some seconds. Messages that come later are lost.
 func (l *Log) Close() error { return l.file.Close() }
 
 // A lineWriter hands each line to a file's goroutine.

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"sluice/internal/observe/logfile"
 	"sluice/internal/observe/metric"
 )
 
@@ -128,5 +131,75 @@ func TestAStuckReaderHoldsNobodyUp(t *testing.T) {
 	l.Close()
 	if set.Counter("sluice_error_log_dropped_lines_total", "").Value() == 0 {
 		t.Error("what was lost is not counted")
+	}
+}
+
+// A place is one of a test.
+type place struct{ io.Writer }
+
+func (p place) Open(func(error)) (logfile.Output, error) { return p, nil }
+func (place) Reopen() error                              { return nil }
+func (place) Close() error                               { return nil }
+
+func TestAStuckReaderKeepsNobodyFromTheNextPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := stuck{make(chan struct{})}
+		defer close(w.release)
+		set := metric.NewSet(1)
+		l := New(w, false, slog.LevelInfo, set)
+		l.Info("to the stuck one")
+		synctest.Wait()
+		if err := l.Reopen(); err == nil {
+			t.Error("a stuck place was opened again")
+		}
+		var out bytes.Buffer
+		if err := l.Switch(place{&out}); err != nil {
+			t.Fatal(err)
+		}
+		l.Info("to the next one")
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.String(); strings.Contains(got, "stuck one") || !strings.Contains(got, "lost_lines=1") || !strings.Contains(got, "next one") {
+			t.Error(got)
+		}
+		if n := set.Counter("sluice_error_log_dropped_lines_total", "").Value(); n != 1 {
+			t.Errorf("%d lines are counted as lost", n)
+		}
+	})
+}
+
+// faulty takes no line.
+type faulty struct{}
+
+func (faulty) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+func TestLinesOfFailedWritesAreCounted(t *testing.T) {
+	set := metric.NewSet(1)
+	l := New(faulty{}, false, slog.LevelInfo, set)
+	l.Info("one")
+	l.Info("two")
+	l.Close()
+	if n := set.Counter("sluice_error_log_dropped_lines_total", "").Value(); n != 2 {
+		t.Errorf("%d lines are counted as lost", n)
+	}
+}
+
+// placesMade counts how often it is opened.
+type placesMade struct{ n *int }
+
+func (p placesMade) Open(func(error)) (logfile.Output, error) { *p.n++; return place{io.Discard}, nil }
+
+func TestThePlaceOfNowIsNotOpenedTwice(t *testing.T) {
+	n := 0
+	l := New(io.Discard, false, slog.LevelInfo, metric.NewSet(1))
+	defer l.Close()
+	for range 2 {
+		if err := l.Switch(placesMade{&n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("opened %d times", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -31,7 +32,8 @@ func (d Disk) Open(trouble func(error)) (Output, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &diskFile{Disk: d, file: file, trouble: trouble, now: time.Now}
+	f := &diskFile{Disk: d, trouble: trouble, now: time.Now}
+	f.file.Store(file)
 	f.begun = f.period(f.lastWrite())
 	f.stop = make(chan struct{})
 	return f, nil
@@ -45,7 +47,7 @@ func openFile(path string) (*os.File, error) {
 // A diskFile is an open Disk.
 type diskFile struct {
 	Disk
-	file    *os.File
+	file    atomic.Pointer[os.File] // changed only by who uses the Output
 	trouble func(error)
 	now     func() time.Time
 
@@ -65,7 +67,7 @@ func (f *diskFile) Write(b []byte) (int, error) {
 			f.trouble(fmt.Errorf("rotate %s: %w", f.Path, err))
 		}
 	}
-	return f.file.Write(b)
+	return f.file.Load().Write(b)
 }
 
 // Reopen implements Output.
@@ -74,8 +76,7 @@ func (f *diskFile) Reopen() error {
 	if err != nil {
 		return err
 	}
-	old := f.file
-	f.file = file
+	old := f.file.Swap(file)
 	f.begun = f.period(f.lastWrite())
 	return old.Close()
 }
@@ -84,5 +85,8 @@ func (f *diskFile) Reopen() error {
 func (f *diskFile) Close() error {
 	close(f.stop)
 	f.compressing.Wait()
-	return f.file.Close()
+	return f.file.Load().Close()
 }
+
+// interrupt implements interruptible, for named pipes: regular files know no deadline.
+func (f *diskFile) interrupt() { _ = f.file.Load().SetWriteDeadline(time.Unix(1, 0)) }

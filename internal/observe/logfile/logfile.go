@@ -1,6 +1,6 @@
 // Package logfile writes log lines to a file without ever making the writer of a line wait.
 //
-// Who logs fills a buffer with whole lines and hands it over; one goroutine writes. In between is a bounded queue: when the disk does not keep up, Hand
+// Who logs fills a buffer with whole lines and hands it over; a goroutine writes. In between is a bounded queue: when the disk does not keep up, Hand
 // says no, and the caller drops its lines and counts them. Order is kept for each caller.
 //
 // Where lines end is an Output, which a Place opens: Disk is a file on disk, which it can rotate by itself; Standard is an open stream. Others, such as a syslog
@@ -24,14 +24,17 @@ const (
 	queueBuffers = 64
 	// collectEvery is how long a line may stay in memory while the disk keeps up.
 	collectEvery = time.Second
-	// closeWait is how long Close waits for a file that takes no bytes.
+	// closeWait is how long Close and Flush wait for a file that takes no bytes.
 	closeWait = 5 * time.Second
+	// moment is how long Switch and Reopen do, for which others may wait.
+	moment = time.Second
 	// calm is how long writes must have gone well before trouble is said to be over: a server that comes and goes is reported once.
 	calm = 10 * time.Second
 )
 
 var (
 	errClosed  = errors.New("the log is closed")
+	errBusy    = errors.New("the log takes no bytes")
 	errStalled = errors.New("the log takes no bytes: lines that waited are lost")
 )
 
@@ -56,10 +59,18 @@ type Hooks struct {
 	Collect func(drain func())
 	// Lost is told of each failed write, and how many lines were lost in it.
 	Lost func(lines int)
-	// Failed is told of the first failed write of a series, and of trouble that cost no line: the queue goes on, nobody else has to know.
+	// Failed is told of the first failed write of a series: the queue goes on, nobody else has to know.
 	Failed func(err error)
+	// Trouble is told of what went wrong without costing a line, also by other goroutines.
+	Trouble func(err error)
 	// Recovered is told when writes have gone well for a while after a failed one, and how many lines were lost in between.
 	Recovered func(lost int)
+}
+
+func (h *Hooks) trouble(err error) {
+	if h.Trouble != nil {
+		h.Trouble(err)
+	}
 }
 
 // A File is a log file and the goroutine that writes it. Its methods may be called from any goroutine.
@@ -67,11 +78,12 @@ type File struct {
 	hooks Hooks
 	full  chan []byte // handed over, not yet written
 	free  chan []byte // empty buffers for reuse
-	ask   chan request
+	ask   chan *request
+	hurry chan *request  // those that have waited long enough for the output
 	done  chan struct{} // closed when the goroutine has ended
 
-	out  Output // owned by the goroutine
-	torn bool   // the file ends within a line; owned by the goroutine
+	out  *outlet // owned by the goroutine
+	torn bool    // the file ends within a line; owned by the goroutine
 
 	failing bool      // Failed was told and Recovered was not yet; owned by the goroutine
 	failed  time.Time // of the last failed write; owned by the goroutine
@@ -80,9 +92,11 @@ type File struct {
 
 // A request is something that the goroutine does between two writes.
 type request struct {
-	do    func() error
-	last  bool // the goroutine ends after it
-	reply chan error
+	do      func() error
+	hurries bool // it does not wait for long for the output
+	last    bool // the goroutine ends after it
+	done    bool // owned by the goroutine
+	reply   chan error
 }
 
 // Open opens a place and starts the goroutine, which Close ends. A nil place is nowhere.
@@ -108,9 +122,10 @@ func start(out Output, hooks Hooks) *File {
 		hooks: hooks,
 		full:  make(chan []byte, queueBuffers),
 		free:  make(chan []byte, queueBuffers),
-		ask:   make(chan request),
+		ask:   make(chan *request),
+		hurry: make(chan *request),
 		done:  make(chan struct{}),
-		out:   out,
+		out:   newOutlet(out),
 	}
 	go f.run()
 	return f
@@ -120,11 +135,7 @@ func open(at Place, hooks Hooks) (Output, error) {
 	if at == nil {
 		return keep{io.Discard}, nil
 	}
-	return at.Open(func(err error) {
-		if hooks.Failed != nil {
-			hooks.Failed(err)
-		}
-	})
+	return at.Open(hooks.trouble)
 }
 
 // Buffer returns an empty buffer of BufferBytes. It becomes the File's again by Hand.
@@ -150,53 +161,77 @@ func (f *File) Hand(b []byte) bool {
 }
 
 // Flush writes all that was handed over or can be collected.
-func (f *File) Flush() error { return f.request(false, func() error { f.flush(); return nil }) }
-
-// Reopen opens the output again: Output.Reopen. Lines made before go to the old file.
-func (f *File) Reopen() error {
-	return f.request(false, func() error { f.flush(); return f.out.Reopen() })
+func (f *File) Flush() error {
+	return f.request(&request{do: func() error { f.flush(); return nil }}, closeWait)
 }
 
-// Switch goes on at another place; nil is nowhere. If that can't be opened, the old one stays in use. Lines made before go to the old one.
+// Reopen opens the output again: Output.Reopen. Lines made before go to the old file. An output that takes no bytes is not waited for: what was open stays in use.
+func (f *File) Reopen() error {
+	return f.request(&request{do: func() error {
+		f.flush()
+		_, err := f.out.do(job{do: f.out.out.Reopen}, f.hurry)
+		return err
+	}}, moment)
+}
+
+// Switch goes on at another place; nil is nowhere. If that can't be opened, the old one stays in use. Lines made before go to the old one; what that does not take
+// within a moment is lost.
 func (f *File) Switch(at Place) error {
 	out, err := open(at, f.hooks)
 	if err != nil {
 		return err
 	}
-	return f.request(false, func() error {
+	err = f.request(&request{hurries: true, do: func() error {
 		f.flush()
-		err := f.out.Close()
-		f.out, f.torn = out, false
+		if err := f.out.close(f.hurry); err != nil && !errors.Is(err, errStalled) {
+			f.hooks.trouble(err)
+		}
+		f.out, f.torn = newOutlet(out), false
 		f.settle()
-		return err
-	})
-}
-
-// Close writes what is left, closes the output and ends the goroutine. It gives up after closeWait. What is handed over afterwards is never written.
-func (f *File) Close() error {
-	return f.request(true, func() error {
-		f.flush()
-		return f.out.Close()
-	})
-}
-
-// request has do done by the goroutine and returns its error.
-func (f *File) request(last bool, do func() error) error {
-	r := request{do, last, make(chan error, 1)}
-	giveUp := time.NewTimer(closeWait)
-	defer giveUp.Stop()
-	select {
-	case f.ask <- r:
-	case <-f.done:
-		return errClosed
-	case <-giveUp.C:
-		return errStalled
+		return nil
+	}}, moment)
+	if err != nil {
+		_ = out.Close()
 	}
-	select {
-	case err := <-r.reply:
-		return err
-	case <-giveUp.C:
-		return errStalled
+	return err
+}
+
+// Close writes what is left, closes the output and ends the goroutine. After closeWait it waits no longer: the rest is lost. What is handed over afterwards is
+// never written.
+func (f *File) Close() error {
+	return f.request(&request{hurries: true, last: true, do: func() error {
+		f.flush()
+		return f.out.close(f.hurry)
+	}}, closeWait)
+}
+
+// request has r done by the goroutine and returns its error. One that hurries has the goroutine leave an output that takes no bytes for so long; others give up.
+func (f *File) request(r *request, patience time.Duration) error {
+	r.reply = make(chan error, 1)
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	ask := f.ask
+	var hurry chan<- *request
+	for {
+		select {
+		case ask <- r:
+			ask = nil
+		case err := <-r.reply:
+			return err
+		case <-f.done:
+			select {
+			case err := <-r.reply:
+				return err
+			default:
+				return errClosed
+			}
+		case <-enough.C:
+			if !r.hurries {
+				return errBusy
+			}
+			hurry = f.hurry
+		case hurry <- r:
+		}
 	}
 }
 
@@ -211,7 +246,9 @@ func (f *File) run() {
 		case <-tick.C:
 			f.flush()
 		case r := <-f.ask:
-			r.reply <- r.do()
+			err := r.do()
+			r.done = true
+			r.reply <- err
 			if r.last {
 				return
 			}
@@ -242,17 +279,17 @@ func (f *File) drain() {
 // write writes b and takes it back. After a write that failed in the middle of a line the next one begins a line of its own.
 func (f *File) write(b []byte) {
 	if f.torn {
-		if _, err := f.out.Write([]byte{'\n'}); err == nil {
+		if _, err := f.out.do(job{lines: []byte{'\n'}}, f.hurry); err == nil {
 			f.torn = false
 		}
 	}
-	n, err := f.out.Write(b)
+	n, err := f.out.do(job{lines: b}, f.hurry)
 	if n > 0 {
 		f.torn = b[n-1] != '\n'
 	}
 	f.note(err, b[n:])
-	if cap(b) != BufferBytes {
-		return // grown by a long line: keeping it would keep its size for ever
+	if f.out.left || cap(b) != BufferBytes {
+		return // the one who hangs may still read it; or it has grown by a long line: keeping it would keep its size for ever
 	}
 	select {
 	case f.free <- b:

@@ -152,6 +152,10 @@ type stuckWriter struct {
 	taken            bytes.Buffer
 }
 
+func newStuckWriter() *stuckWriter {
+	return &stuckWriter{entered: make(chan struct{}, 1), release: make(chan struct{})}
+}
+
 func (w *stuckWriter) Write(p []byte) (int, error) {
 	select {
 	case w.entered <- struct{}{}:
@@ -163,8 +167,9 @@ func (w *stuckWriter) Write(p []byte) (int, error) {
 
 func TestAStuckDiskFillsTheQueueAndNothingWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &stuckWriter{entered: make(chan struct{}, 1), release: make(chan struct{})}
-		f := start(keep{w}, Hooks{})
+		w := newStuckWriter()
+		lost := 0
+		f := start(keep{w}, Hooks{Lost: func(lines int) { lost += lines }})
 		hand(t, f, "first\n")
 		<-w.entered
 		for range queueBuffers {
@@ -173,21 +178,92 @@ func TestAStuckDiskFillsTheQueueAndNothingWaits(t *testing.T) {
 		if f.Hand([]byte("too much\n")) {
 			t.Error("the queue has no bound")
 		}
+		if err := f.Reopen(); !errors.Is(err, errBusy) {
+			t.Errorf("Reopen of a stuck log: %v", err)
+		}
 		if err := f.Close(); !errors.Is(err, errStalled) {
 			t.Errorf("Close of a stuck log: %v", err)
 		}
+		if lost != 1+queueBuffers {
+			t.Errorf("%d lines are counted as lost", lost)
+		}
 		close(w.release)
-		synctest.Wait()
-		if err := f.Close(); err != nil {
-			t.Errorf("Close once the disk is back: %v", err)
-		}
-		if got := strings.Count(w.taken.String(), "\n"); got != 1+queueBuffers {
-			t.Errorf("%d lines written", got)
-		}
 		if err := f.Flush(); !errors.Is(err, errClosed) {
 			t.Errorf("Flush after Close: %v", err)
 		}
 	})
+}
+
+// A place is one of a test. It counts how often what it opened was closed.
+type place struct {
+	io.Writer
+	closed *int
+}
+
+func (p place) Open(func(error)) (Output, error) { return p, nil }
+func (p place) Reopen() error                    { return nil }
+func (p place) Close() error                     { *p.closed++; return nil }
+
+func TestAStuckPlaceIsLeftWithinAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newStuckWriter()
+		lost, oldClosed, newClosed := 0, 0, 0
+		var told []string
+		var out bytes.Buffer
+		f, _ := Open(place{w, &oldClosed}, Hooks{
+			Lost:   func(lines int) { lost += lines },
+			Failed: func(error) { told = append(told, "failed") }, Recovered: func(int) { told = append(told, "recovered") },
+		})
+		hand(t, f, "first\n")
+		<-w.entered
+		hand(t, f, "second\n")
+		began := time.Now()
+		if err := f.Switch(place{&out, &newClosed}); err != nil || time.Since(began) > moment {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		hand(t, f, "third\n")
+		f.Flush()
+		if out.String() != "third\n" || lost != 2 || strings.Join(told, " ") != "failed recovered" {
+			t.Errorf("the new place got %q, %d lines are counted as lost, told %v", out.String(), lost, told)
+		}
+		close(w.release)
+		synctest.Wait()
+		f.Close()
+		if oldClosed != 1 || newClosed != 1 {
+			t.Errorf("closed %d and %d times", oldClosed, newClosed)
+		}
+		if err := f.Switch(place{&out, &newClosed}); !errors.Is(err, errClosed) || newClosed != 2 {
+			t.Errorf("Switch after Close: %v, and what it opened was closed %d times", err, newClosed-1)
+		}
+	})
+}
+
+func TestAPipeThatNobodyReadsIsClosedWhenItIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	reader, err := os.OpenFile(pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	f, err := Open(Disk{Path: pipe}, Hooks{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for range queueBuffers { // 1 MiB: more than a pipe holds
+		hand(t, f, strings.Repeat("0123456789abcde\n", BufferBytes/16))
+	}
+	if err := f.Switch(Disk{Path: filepath.Join(dir, "b.log")}); err != nil {
+		t.Fatal(err)
+	}
+	reader.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.Copy(io.Discard, reader); err != nil {
+		t.Errorf("the pipe is still open: %v", err)
+	}
 }
 
 // fullDisk takes a number of bytes and then fails.
@@ -214,7 +290,7 @@ func TestAFullDiskCostsLinesAndNoLineIsMixedUp(t *testing.T) {
 	f.Flush()
 	hand(t, f, "four\n")
 	f.Flush()
-	f.request(false, func() error { w.room = 100; return nil })
+	f.request(&request{do: func() error { w.room = 100; return nil }}, closeWait)
 	hand(t, f, "five\n")
 	f.Close()
 	if got := w.taken.String(); got != "one\ntw\nfive\n" {

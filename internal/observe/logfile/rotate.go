@@ -47,7 +47,7 @@ func (f *diskFile) isDue(n int) bool {
 	if !aged && r.Bytes == 0 || now.Before(f.retry) {
 		return false
 	}
-	info, err := f.file.Stat()
+	info, err := f.file.Load().Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
@@ -68,7 +68,7 @@ func (f *diskFile) period(t time.Time) int64 {
 
 // lastWrite is when the file got its last line; now if it has none.
 func (f *diskFile) lastWrite() time.Time {
-	if info, err := f.file.Stat(); err == nil && info.Size() > 0 {
+	if info, err := f.file.Load().Stat(); err == nil && info.Size() > 0 {
 		return info.ModTime()
 	}
 	return f.now()
@@ -95,7 +95,7 @@ func (f *diskFile) rotate() error {
 
 // isRenamed reports whether the path leads no longer to the file that is open.
 func (f *diskFile) isRenamed() (bool, error) {
-	mine, err := f.file.Stat()
+	mine, err := f.file.Load().Stat()
 	if err != nil {
 		return false, err
 	}

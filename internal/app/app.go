@@ -110,6 +110,7 @@ type Process struct {
 	succession succession
 	pulse      pulse
 
+	ending   atomic.Bool // a signal or a successor has ended Wait's wait
 	stopOnce sync.Once
 
 	mu    sync.Mutex // keeps Start, Stop and changes of the config apart

@@ -11,12 +11,11 @@ import (
 )
 
 // ReopenLogs opens the files of the logs again, after they were renamed by a program that rotates logs, and makes a new connection to a syslog server.
+// A process that ends does so, too, as long as its last exchanges run: their lines belong into the new files.
 func (p *Process) ReopenLogs() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.ended {
-		p.reopenLogs()
-	}
+	p.reopenLogs()
 }
 
 // reopenLogs is ReopenLogs for who keeps others apart already.

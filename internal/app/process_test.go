@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -385,16 +386,87 @@ func TestSignalsEndAProcess(t *testing.T) {
 	for _, file := range []string{"sluice.yaml", ""} {
 		s := newStage(t, Native, stageConfig("127.0.0.1:1"))
 		s.p.program.File = file
-		signals := make(chan os.Signal, 2)
-		signals <- syscall.SIGHUP // without a file there is nothing to read again, so this one ends it
+		signals := MakeSignals()
+		ended := make(chan struct{})
+		go func() { s.p.Wait(signals); close(ended) }()
+		signals.Reload <- syscall.SIGHUP // without a file there is nothing to read again, so this one ends it
 		if file != "" {
-			signals <- syscall.SIGTERM
+			s.wantFile("error.log", "msg=reloaded")
+			signals.End <- syscall.SIGTERM
 		}
-		s.p.Wait(signals)
-		text := s.file("error.log")
-		if strings.Contains(text, "msg=reloaded") != (file != "") || !strings.Contains(text, "msg=stopped") {
+		<-ended
+		if text := s.file("error.log"); strings.Contains(text, "msg=reloaded") != (file != "") || !strings.Contains(text, "msg=stopped") {
 			t.Errorf("file %q:\n%s", file, text)
 		}
+	}
+}
+
+// A signal that ends the process is not lost among others, and it is acted on while a reload runs.
+func TestASignalThatEndsIsHeardDuringAReload(t *testing.T) {
+	s := newStage(t, Native, stageConfig("127.0.0.1:1"))
+	entered, release := make(chan struct{}, 2), make(chan struct{})
+	load := s.p.program.Load
+	s.p.program.Load = func(d *config.Decoder) *config.Config {
+		entered <- struct{}{}
+		<-release
+		return load(d)
+	}
+	signals := CatchSignals()
+	defer func() {
+		for _, c := range []chan os.Signal{signals.End, signals.Reload, signals.Reopen, signals.Upgrade} {
+			signal.Stop(c)
+		}
+		signal.Reset(syscall.SIGPIPE)
+	}()
+	ended := make(chan struct{})
+	go func() { s.p.Wait(signals); close(ended) }()
+	raise := func(sig syscall.Signal) {
+		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raise(syscall.SIGHUP)
+	<-entered
+	for range 100 {
+		raise(syscall.SIGHUP)
+		raise(syscall.SIGUSR1)
+	}
+	raise(syscall.SIGTERM)
+	eventually(t, "it ends", s.p.ending.Load)
+	close(release)
+	<-ended
+	if len(entered) > 1 {
+		t.Error("the config was read more than once again")
+	}
+}
+
+// Nobody reads the process's own log, and it is full: that costs lines, but neither a reload nor the way to another place.
+func TestAStuckLogKeepsNothingFromGoingOn(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	w.SetWriteDeadline(time.Now().Add(time.Second / 10))
+	for err == nil {
+		_, err = w.Write(make([]byte, 4096))
+	}
+	w.SetWriteDeadline(time.Time{})
+	stderr := os.Stderr
+	os.Stderr = w
+	defer func() { os.Stderr = stderr; w.Close() }()
+	began := time.Now()
+	text := stageConfig("127.0.0.1:1")
+	s := newStage(t, Native, strings.Replace(text, "DIR/error.log", "stderr", 1))
+	s.p.ReopenLogs()
+	s.reload(text)
+	if took := time.Since(began); took > patience {
+		t.Errorf("it took %v", took)
+	}
+	s.p.Log().Info("in the file")
+	s.wantFile("error.log", "in the file")
+	if text := s.admin("/metrics"); !strings.Contains(text, "sluice_error_log_dropped_lines_total") || strings.Contains(text, "sluice_error_log_dropped_lines_total 0\n") {
+		t.Error("what was lost is not counted")
 	}
 }
 

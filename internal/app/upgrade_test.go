@@ -116,13 +116,19 @@ func TestWhoIsReplacedServesTheConnectionsThatItHas(t *testing.T) {
 		quiet.ask("/")
 		quiet.want(200, "hello")
 		s.upgradable("echo ready " + verdict)
-		signals := make(chan os.Signal, 3)
+		signals := MakeSignals()
 		ended := make(chan struct{})
 		go func() { s.p.Wait(signals); close(ended) }()
-		signals <- syscall.SIGUSR2
+		signals.Upgrade <- syscall.SIGUSR2
 		eventually(t, "it has been replaced", s.p.succession.done)
-		signals <- syscall.SIGTERM // meant for the service as a whole: this process is ending already
+		signals.End <- syscall.SIGTERM // meant for the service as a whole: this process is ending already
 		eventually(t, "it drains", s.p.engine.Draining)
+		s.wantFile("error.log", "stopping: exchanges that run may finish")
+		if err := os.Rename(filepath.Join(s.folder, "error.log"), filepath.Join(s.folder, "error.log.1")); err != nil {
+			t.Fatal(err)
+		}
+		signals.Reopen <- syscall.SIGUSR1
+		eventually(t, "the log is opened again", func() bool { _, err := os.Stat(filepath.Join(s.folder, "error.log")); return err == nil })
 		later := time.After(idleGrace + 200*time.Millisecond) // without a successor it would be closed by now
 		<-later
 		quiet.ask("/")
@@ -147,12 +153,12 @@ func TestASecondSignalEndsWhoIsReplacedAtOnce(t *testing.T) {
 	if err := s.p.Upgrade(); err != nil {
 		t.Fatal(err)
 	}
-	signals := make(chan os.Signal, 2)
+	signals := MakeSignals()
 	ended := make(chan struct{})
 	go func() { s.p.Wait(signals); close(ended) }()
 	eventually(t, "it drains", s.p.engine.Draining)
-	signals <- syscall.SIGTERM
-	signals <- syscall.SIGTERM
+	signals.End <- syscall.SIGTERM
+	signals.End <- syscall.SIGTERM
 	<-ended
 	quiet.wantEnd()
 }

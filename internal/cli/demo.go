@@ -29,7 +29,7 @@ Nothing has to be installed or written, and nothing is left behind. Ctrl-C ends 
 }
 
 func runDemo(c *cobra.Command) error {
-	signals := app.Signals()
+	signals := app.CatchSignals()
 	origins, err := demo.Start()
 	if err != nil {
 		return err

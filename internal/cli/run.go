@@ -79,7 +79,7 @@ func readConfig(file string) (*config.Decoder, *config.Config, error) {
 
 // run runs a program until a signal ends it.
 func run(program app.Program) error {
-	signals := app.Signals()
+	signals := app.CatchSignals()
 	program.Version = version()
 	var err error
 	if program.Inherited, err = app.Inherit(); err != nil {

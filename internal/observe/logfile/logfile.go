@@ -79,7 +79,7 @@ type File struct {
 	full  chan []byte // handed over, not yet written
 	free  chan []byte // empty buffers for reuse
 	ask   chan *request
-	hurry chan *request  // those that have waited long enough for the output
+	hurry chan *request // those that have waited long enough for the output
 	done  chan struct{} // closed when the goroutine has ended
 
 	out  *outlet // owned by the goroutine

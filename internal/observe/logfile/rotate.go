@@ -140,7 +140,7 @@ func (f *diskFile) tidy() error {
 	var all []error
 	if keep := f.Rotation.Keep; keep > 0 && len(old) > keep {
 		for _, name := range old[:len(old)-keep] {
-			all = append(all, os.Remove(name))
+			all = append(all, remove(name))
 		}
 		old = old[len(old)-keep:]
 	}
@@ -190,9 +190,20 @@ func (f *diskFile) compress(files []string) {
 	})
 }
 
-// pack replaces a file by its packed form. The packed one gets its name when it is whole.
+// remove is os.Remove, but if the file has gone, that is as well: its packed form has taken its place, or another process was faster.
+func remove(name string) error {
+	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// pack replaces a file by its packed form. The packed one gets its name when it is whole. A file that has gone, because it was one too many, is no error.
 func pack(name string, stop <-chan struct{}) (err error) {
 	in, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -215,7 +226,7 @@ func pack(name string, stop <-chan struct{}) (err error) {
 	if err := os.Rename(part, name+packed); err != nil {
 		return err
 	}
-	return os.Remove(name)
+	return remove(name)
 }
 
 // stoppable reads until stop is closed.

@@ -208,6 +208,44 @@ func TestPackingCanBeGivenUp(t *testing.T) {
 	}
 }
 
+// Who removes old files and who packs them work side by side, in two processes even.
+func TestAnOldFileThatHasGoneIsNoTrouble(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.log.20260701T000000.000Z")
+	if err := remove(name); err != nil {
+		t.Error(err)
+	}
+	if err := pack(name, nil); err != nil {
+		t.Error(err)
+	}
+	if got := all(t, filepath.Dir(name)); len(got) != 0 {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTroubleThatCostsNoLineIsNotAFailedWrite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "logs")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var trouble, failed []error
+	f, err := Open(Disk{filepath.Join(dir, "a.log"), Rotation{Bytes: 5}}, Hooks{
+		Trouble: func(err error) { trouble = append(trouble, err) }, Failed: func(err error) { failed = append(failed, err) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hand(t, f, "1111\n")
+	f.Flush()
+	if err := os.Rename(dir, dir+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	hand(t, f, "2222\n")
+	f.Close()
+	if len(trouble) != 1 || failed != nil {
+		t.Errorf("trouble %v, failed %v", trouble, failed)
+	}
+}
+
 func TestNoLineIsLostByRotation(t *testing.T) {
 	dir := t.TempDir()
 	f, err := Open(Disk{filepath.Join(dir, "a.log"), Rotation{Bytes: 1 << 10}}, Hooks{})

@@ -404,11 +404,13 @@ func TestSignalsEndAProcess(t *testing.T) {
 // A signal that ends the process is not lost among others, and it is acted on while a reload runs.
 func TestASignalThatEndsIsHeardDuringAReload(t *testing.T) {
 	s := newStage(t, Native, stageConfig("127.0.0.1:1"))
-	entered, release := make(chan struct{}, 2), make(chan struct{})
+	entered, gate := make(chan struct{}, 200), make(chan struct{})
+	release := sync.OnceFunc(func() { close(gate) })
+	defer release()
 	load := s.p.program.Load
 	s.p.program.Load = func(d *config.Decoder) *config.Config {
 		entered <- struct{}{}
-		<-release
+		<-gate
 		return load(d)
 	}
 	signals := CatchSignals()
@@ -433,10 +435,10 @@ func TestASignalThatEndsIsHeardDuringAReload(t *testing.T) {
 	}
 	raise(syscall.SIGTERM)
 	eventually(t, "it ends", s.p.ending.Load)
-	close(release)
+	release()
 	<-ended
-	if len(entered) > 1 {
-		t.Error("the config was read more than once again")
+	if len(entered) > 0 {
+		t.Error("the config was read again by a process that ends")
 	}
 }
 

@@ -133,6 +133,9 @@ func itemsOf(n *Node) (all []member, ok bool) {
 			return nil, false
 		}
 		name := id.Flow()
+		if id.Kind == Scalar { // the same with and without quotes
+			name = id.Shown()
+		}
 		if seen[name] {
 			return nil, false
 		}
@@ -149,12 +152,12 @@ func numbered(n *Node) (all []member) {
 	return all
 }
 
-// equal reports whether two trees say the same; places don't count. Either may be nil.
+// equal reports whether two trees say the same; places don't count, and quotes only where they say something about the type. Either may be nil.
 func (n *Node) equal(other *Node) bool {
 	if n == nil || other == nil {
 		return n == other
 	}
-	if n.Kind != other.Kind || n.Value != other.Value || n.Quoted != other.Quoted || len(n.Items) != len(other.Items) || len(n.Entries) != len(other.Entries) {
+	if n.Kind != other.Kind || n.Value != other.Value || n.Quoted != other.Quoted && isTyped(n.Value) || len(n.Items) != len(other.Items) || len(n.Entries) != len(other.Entries) {
 		return false
 	}
 	for i := range n.Items {
@@ -168,6 +171,11 @@ func (n *Node) equal(other *Node) bool {
 		}
 	}
 	return true
+}
+
+// isTyped reports whether a text is something else without quotes: a number, nothing, or a word with a meaning.
+func isTyped(text string) bool {
+	return slices.Contains([]string{"", "~", "null", "true", "false", "off"}, text) || jsonNumber.MatchString(text)
 }
 
 // String writes the change in one line.

@@ -27,6 +27,9 @@ func TestDiffNamesWhatDiffers(t *testing.T) {
 	f("a: { b: 1, c: 2 }", "a: { c: 2, b: 1 }", "") // the order of keys says nothing
 	f("a: 1", "a: 2", "~ a: 1 → 2")
 	f("a: 1", "a: '1'", `~ a: 1 → "1"`)
+	f("a: off", "a: 'off'", `~ a: off → "off"`)
+	f("a: x.test", "a: 'x.test'", "")
+	f("to: [10.0.0.1:80, /x]", `{ "to": ["10.0.0.1:80", "/x"] }`, "")
 	f("a: { b: 1, c: 2, d: 3 }", "a: { c: 2, e: 4, d: 5 }", "- a › b: 1\n+ a › e: 4\n~ a › d: 3 → 5")
 	f("a: { b: 1 }", "a: [1]", "~ a: { b: 1 } → [1]")
 	f("a:\n", "a: x", "~ a: null → x")

@@ -5,6 +5,7 @@ package interop
 import (
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,7 +39,7 @@ type sample struct {
 
 func newChurner(t *testing.T) *churner {
 	m := newMix(t, freeAddr(t))
-	c := &churner{t: t, m: m, dir: t.TempDir(), other: portOf(freeAddr(t))}
+	c := &churner{t: t, m: m, dir: t.TempDir(), other: quietPort(t)}
 	c.origins = [2]string{mixOrigin(t, m), mixOrigin(t, m)}
 	c.configure(0)
 	p := start(t, sluicePath, "run", "--config", filepath.Join(c.dir, "sluice.yaml"))
@@ -56,6 +57,19 @@ func newChurner(t *testing.T) *churner {
 		}
 	})
 	return c
+}
+
+// quietPort returns a free port that is not among those that the kernel gives to outgoing connections: the load's own could take it while nobody listens there.
+func quietPort(t *testing.T) string {
+	t.Helper()
+	for port := 18_000; port < 30_000; port += 7 {
+		if ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			ln.Close()
+			return fmt.Sprint(port)
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // configure writes the n-th config. Those with an even number differ in the site that the load is for, the others in another site with a listener of its own.

@@ -73,10 +73,16 @@ func asks(t *testing.T, path string) *Client {
 // testToken is long enough.
 const testToken = "0123456789abcdef"
 
-// ask makes a request and returns status, content and fields.
+// ask makes a request without content and returns status, content and fields.
 func ask(t *testing.T, c *http.Client, method, url string, fields ...string) (int, string, http.Header) {
 	t.Helper()
-	q, err := http.NewRequest(method, url, nil)
+	return exchange(t, c, method, url, nil, fields)
+}
+
+// exchange makes a request and returns status, content and fields.
+func exchange(t *testing.T, c *http.Client, method, url string, content io.Reader, fields []string) (int, string, http.Header) {
+	t.Helper()
+	q, err := http.NewRequest(method, url, content)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,11 +94,11 @@ func ask(t *testing.T, c *http.Client, method, url string, fields ...string) (in
 		t.Fatal(err)
 	}
 	defer a.Body.Close()
-	content, err := io.ReadAll(a.Body)
+	text, err := io.ReadAll(a.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.StatusCode, string(content), a.Header
+	return a.StatusCode, string(text), a.Header
 }
 
 func TestAnswersStatusAndMetricsOnASocket(t *testing.T) {

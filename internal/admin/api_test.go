@@ -26,20 +26,8 @@ import (
 // send makes a request with content and returns status and content.
 func send(t *testing.T, c *http.Client, method, url, content string, fields ...string) (int, string) {
 	t.Helper()
-	q, err := http.NewRequest(method, url, strings.NewReader(content))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(fields); i += 2 {
-		q.Header.Set(fields[i], fields[i+1])
-	}
-	a, err := c.Do(q)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Body.Close()
-	text, _ := io.ReadAll(a.Body)
-	return a.StatusCode, string(text)
+	status, text, _ := exchange(t, c, method, url, strings.NewReader(content), fields)
+	return status, text
 }
 
 // serving starts a server with sources on a socket and returns its path.

@@ -14,8 +14,11 @@ import (
 // configMax is the largest config that is taken, in bytes: as large as a file may be.
 const configMax = 16 << 20
 
-// trialMax is the longest that a trial may be.
-const trialMax = 24 * time.Hour
+// Bounds of how long a trial may be.
+const (
+	TrialMin = time.Second
+	TrialMax = 24 * time.Hour
+)
 
 // configs are the resources about the config.
 func (srv *Server) configs() []resource {
@@ -153,8 +156,8 @@ func application(w http.ResponseWriter, q *http.Request) (a Application, err err
 		return a, err
 	}
 	if text := q.URL.Query().Get("for"); text != "" {
-		if a.For, err = time.ParseDuration(text); err != nil || a.For < time.Second || a.For > trialMax {
-			return a, fmt.Errorf("for is a time from 1s to %v, such as 60s, not %q", trialMax, text)
+		if a.For, err = time.ParseDuration(text); err != nil || a.For < TrialMin || a.For > TrialMax {
+			return a, fmt.Errorf("for is a time from %v to %v, such as 60s, not %q", TrialMin, TrialMax, text)
 		}
 	}
 	if a.IfMatch, err = ifMatch(q.Header.Values("If-Match")); err != nil {

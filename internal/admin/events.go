@@ -14,12 +14,16 @@ const eventsType = "text/event-stream"
 
 // Limits of streams of events.
 const (
-	accessQueue   = 4096 // lines of the access log that wait for a slow reader
-	everyMin      = 100 * time.Millisecond
-	everyMax      = time.Minute
+	accessQueue   = 4096             // lines of the access log that wait for a slow reader
 	silenceMax    = 15 * time.Second // then a comment is sent, so that a dead connection is noticed
 	eventTimeout  = 10 * time.Second // for a reader to take an event
 	everyStandard = time.Second
+)
+
+// Bounds of how often status and figures come.
+const (
+	EveryMin = 100 * time.Millisecond
+	EveryMax = time.Minute
 )
 
 // A Follower gets the lines of the access log, as JSON without line breaks, as long as it is open.
@@ -173,8 +177,8 @@ func newStream(w http.ResponseWriter, q *http.Request) (*stream, error) {
 	}
 	if text := query.Get("every"); text != "" {
 		every, err := time.ParseDuration(text)
-		if err != nil || every < everyMin || every > everyMax {
-			return nil, fmt.Errorf("every is a time from %v to %v, not %q", everyMin, everyMax, text)
+		if err != nil || every < EveryMin || every > EveryMax {
+			return nil, fmt.Errorf("every is a time from %v to %v, not %q", EveryMin, EveryMax, text)
 		}
 		s.every = every
 	}

@@ -14,6 +14,8 @@ type Outcome struct {
 	Note string `json:"note,omitempty"`
 	// Error is why nothing has changed; empty if it was done.
 	Error string `json:"error,omitempty"`
+	// Unsaved says that it can be done without saving: nothing else is against it so far.
+	Unsaved bool `json:"unsaved,omitempty"`
 	// Messages is all that is wrong with a config, for people: with source lines and carets.
 	Messages string `json:"messages,omitempty"`
 	// Diagnostics is the same as data, warnings too.

@@ -11,16 +11,20 @@ import (
 	"strings"
 
 	"sluice/internal/config"
+	"sluice/internal/draft"
 )
 
-// A draft is a file beside another one that shall take its place.
-type draft struct {
-	path, place string
-	text        []byte
+// A savedText is a text that is about to become that of the config file.
+type savedText struct {
+	*draft.Draft
+	text []byte
 }
 
 // draftLocked makes a draft for the config file. It is an error if somebody has changed that since it was read: what he wrote would be lost. The caller must hold p.mu.
-func (p *Process) draftLocked(text []byte) (*draft, error) {
+func (p *Process) draftLocked(text []byte) (*savedText, error) {
+	if p.program.File == "" {
+		return nil, errors.New("this process has no config file")
+	}
 	held, err := config.Disk().ReadFile(p.program.File)
 	if err != nil {
 		return nil, fmt.Errorf("the config file can't be read: %w", err)
@@ -28,50 +32,21 @@ func (p *Process) draftLocked(text []byte) (*draft, error) {
 	if !bytes.Equal(held, p.known) {
 		return nil, fmt.Errorf("%s was changed since it was read: reload it first", p.program.File)
 	}
-	d, err := newDraft(p.program.File, text)
+	d, err := draft.New(p.program.File, text)
 	if err != nil {
 		return nil, fmt.Errorf("the config file can't be written: %w", err)
 	}
-	return d, nil
+	return &savedText{d, text}, nil
 }
-
-// newDraft writes a text that shall take the place of a file, with its mode and, if that is allowed, its owner. A link is followed. What an earlier process may have
-// left is overwritten.
-func newDraft(place string, text []byte) (*draft, error) {
-	place, err := filepath.EvalSymlinks(place)
-	if err != nil {
-		return nil, err
-	}
-	info, err := os.Stat(place)
-	if err != nil {
-		return nil, err
-	}
-	d := &draft{filepath.Join(filepath.Dir(place), "."+filepath.Base(place)+".draft"), place, text}
-	d.drop()
-	file, err := os.OpenFile(d.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	_, err = file.Write(text)
-	err = errors.Join(err, file.Chmod(info.Mode().Perm()), keepOwner(file, info), file.Sync(), file.Close())
-	if err != nil {
-		d.drop()
-		return nil, err
-	}
-	return d, nil
-}
-
-// drop removes a draft that has not taken its place.
-func (d *draft) drop() { _ = os.Remove(d.path) }
 
 // saveLocked puts a draft in its place. What was there is kept with ".previous" behind its name. The caller must hold p.mu.
-func (p *Process) saveLocked(d *draft) error {
-	backup := d.place + ".previous"
+func (p *Process) saveLocked(d *savedText) error {
+	backup := d.Place + ".previous"
 	_ = os.Remove(backup)
-	if err := os.Link(d.place, backup); err != nil {
+	if err := os.Link(d.Place, backup); err != nil {
 		p.log.Warn("the old config file can't be kept", "error", err)
 	}
-	if err := os.Rename(d.path, d.place); err != nil {
+	if err := d.Put(); err != nil {
 		return fmt.Errorf("the config file can't be written: %w", err)
 	}
 	p.known = d.text
@@ -82,7 +57,7 @@ func (p *Process) saveLocked(d *draft) error {
 		now.files[p.program.File] = d.text
 		p.inForce.Store(&now)
 	}
-	p.log.Info("the config file is written", "file", d.place, "before", backup)
+	p.log.Info("the config file is written", "file", d.Place, "before", backup)
 	return nil
 }
 
@@ -92,7 +67,7 @@ func (p *Process) writeLocked(text []byte) error {
 	if err != nil {
 		return err
 	}
-	defer d.drop()
+	defer d.Drop()
 	return p.saveLocked(d)
 }
 

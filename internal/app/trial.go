@@ -25,13 +25,15 @@ func (p *Process) apply(a admin.Application) admin.Outcome {
 	if refused := p.mayApplyLocked(a); refused != nil {
 		return *refused
 	}
-	var saved *draft
+	var saved *savedText
 	if a.Save {
 		var err error
 		if saved, err = p.draftLocked(a.Text); err != nil {
-			return p.refusedLocked(http.StatusConflict, fmt.Errorf("the change would be lost at the next start, and is refused; save=false makes it all the same: %w", err))
+			o := p.refusedLocked(http.StatusConflict, fmt.Errorf("the change can't be saved, and would be lost at the next start: %w", err))
+			o.Unsaved = true
+			return o
 		}
-		defer saved.drop()
+		defer saved.Drop()
 	}
 	d, err := p.changeLocked(p.sentConfig(a.Name, a.Text), true)
 	if err != nil {
@@ -66,8 +68,6 @@ func (p *Process) mayApplyLocked(a admin.Application) *admin.Outcome {
 		return refuse(http.StatusPreconditionFailed, "another config has come into force meanwhile: look at it, and try again with its ETag")
 	case p.trial != nil:
 		return refuse(http.StatusConflict, "a config is on trial: confirm it, or roll back, first")
-	case a.Save && p.program.File == "":
-		return refuse(http.StatusConflict, "this process has no config file, and the change would be lost at the next start; save=false applies it all the same")
 	}
 	return nil
 }

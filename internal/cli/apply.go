@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,12 +14,6 @@ import (
 
 // configMax is the largest config that is read from standard input, in bytes.
 const configMax = 16 << 20
-
-// How long a trial may be. The admin server has the same limits; here they are for what it is never sent.
-const (
-	trialMin = time.Second
-	trialMax = 24 * time.Hour
-)
 
 // inputName is what a config from standard input is called.
 const inputName = "stdin"
@@ -66,8 +59,8 @@ A config that can't be used changes nothing: exit status 2.`,
   sluice apply --unsaved - < experiment.yaml`,
 		Args: oneFile("sluice apply new.yaml"),
 		RunE: at.ask(func(c *cobra.Command, args []string, client *admin.Client) error {
-			if lasts != 0 && (lasts < trialMin || lasts > trialMax) {
-				return usageError(fmt.Sprintf("--for is a time from %v to %v, or 0 for no trial, not %v", trialMin, trialMax, lasts))
+			if lasts != 0 && (lasts < admin.TrialMin || lasts > admin.TrialMax) {
+				return usageError(fmt.Sprintf("--for is a time from %v to %v, or 0 for no trial, not %v", admin.TrialMin, admin.TrialMax, lasts))
 			}
 			name, text, err := readText(c, args[0])
 			if err != nil {
@@ -80,7 +73,9 @@ A config that can't be used changes nothing: exit status 2.`,
 			if o.Until != nil && o.Error == "" {
 				fmt.Fprintf(c.ErrOrStderr(), "on trial until %s; \"sluice confirm\" keeps it, \"sluice rollback\" ends it at once\n", o.Until.Local().Format(time.DateTime))
 			}
-			o.Error = strings.Replace(o.Error, "save=false applies", "--unsaved applies", 1) // the API's word for it
+			if o.Unsaved {
+				fmt.Fprintln(c.ErrOrStderr(), "--unsaved applies it all the same")
+			}
 			return printOutcome(c, o, "applied")
 		}),
 	}
@@ -98,13 +93,7 @@ func newConfirm() *cobra.Command {
 		Long:    `End the trial that "sluice apply --for" began: its config stays, and is written to the config file unless it was applied with --unsaved.`,
 		Example: `  sluice confirm`,
 		Args:    noArguments,
-		RunE: at.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
-			o, err := client.Confirm()
-			if err != nil {
-				return err
-			}
-			return printOutcome(c, o, "confirmed")
-		}),
+		RunE:    at.act((*admin.Client).Confirm, "confirmed"),
 	}
 	at.flags(c)
 	return c
@@ -120,13 +109,7 @@ reload. The config file gets its old text again, if it still holds what was
 left. There is one step back, not more.`,
 		Example: `  sluice rollback`,
 		Args:    noArguments,
-		RunE: at.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
-			o, err := client.Rollback()
-			if err != nil {
-				return err
-			}
-			return printOutcome(c, o, "rolled back")
-		}),
+		RunE:    at.act((*admin.Client).Rollback, "rolled back"),
 	}
 	at.flags(c)
 	return c

@@ -48,6 +48,17 @@ func (a *asking) ask(f func(c *cobra.Command, args []string, client *admin.Clien
 	})
 }
 
+// act makes what a command does that has a running process do something with its config: done is what was done.
+func (a *asking) act(do func(*admin.Client) (*admin.Outcome, error), done string) func(*cobra.Command, []string) error {
+	return a.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
+		o, err := do(client)
+		if err != nil {
+			return err
+		}
+		return printOutcome(c, o, done)
+	})
+}
+
 // printOutcome writes what came of a config: done is what was done with it. The error is why it was not.
 func printOutcome(c *cobra.Command, o *admin.Outcome, done string) error {
 	fmt.Fprint(c.ErrOrStderr(), o.Messages)

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"sluice/internal/config"
+	"sluice/internal/draft"
 )
 
 func newFmt() *cobra.Command {
@@ -104,45 +102,12 @@ func formatText(c *cobra.Command, name string, text []byte) ([]byte, error) {
 	return formatted, nil
 }
 
-// replaceFile writes a file anew in one step, so that nobody reads half of it. Mode and owner stay; a symbolic link is followed.
-func replaceFile(name string, content []byte) (err error) {
-	name, err = filepath.EvalSymlinks(name)
+// replaceFile writes a file anew in one step.
+func replaceFile(name string, content []byte) error {
+	d, err := draft.New(name, content)
 	if err != nil {
 		return err
 	}
-	old, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	if !old.Mode().IsRegular() {
-		return &fs.PathError{Op: "fmt", Path: name, Err: errors.New("is not a regular file")}
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".sluice-fmt-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err := f.Write(content); err != nil {
-		return err
-	}
-	if s, ok := old.Sys().(*syscall.Stat_t); ok && (int(s.Uid) != os.Geteuid() || int(s.Gid) != os.Getegid()) {
-		if err := f.Chown(int(s.Uid), int(s.Gid)); err != nil {
-			return err
-		}
-	}
-	if err := f.Chmod(old.Mode().Perm()); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	defer d.Drop()
+	return d.Put()
 }

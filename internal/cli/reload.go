@@ -18,13 +18,7 @@ log.`,
 		Example: `  sluice reload
   sluice reload --admin /run/sluice/admin.sock`,
 		Args: noArguments,
-		RunE: at.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
-			o, err := client.Reload()
-			if err != nil {
-				return err
-			}
-			return printOutcome(c, o, "reloaded")
-		}),
+		RunE: at.act((*admin.Client).Reload, "reloaded"),
 	}
 	at.flags(c)
 	return c

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -142,7 +141,7 @@ func (l *lines) write(data []byte) error {
 	}
 	on, off := l.tint(of.Status)
 	_, err := fmt.Fprintf(l.w, "%s %s%3d%s %-15s %8s %9s  %s %s  %s\n", of.Time.Local().Format(time.TimeOnly), on, of.Status, off,
-		onOneLine(of.Client), shown.Milliseconds(of.Duration), shown.Bytes(of.BytesOut), onOneLine(of.Method), onOneLine(target), onOneLine(to))
+		shown.Printable(of.Client), shown.Milliseconds(of.Duration), shown.Bytes(of.BytesOut), shown.Printable(of.Method), shown.Printable(target), shown.Printable(to))
 	return err
 }
 
@@ -157,14 +156,4 @@ func (l *lines) tint(status int) (on, off string) {
 		return "\x1b[33;1m", "\x1b[0m"
 	}
 	return "\x1b[32m", "\x1b[0m"
-}
-
-// onOneLine is text without what could act on a terminal.
-func onOneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
 }

@@ -17,12 +17,6 @@ import (
 // plainWidth is how wide the view is where there is no terminal.
 const plainWidth = 80
 
-// How often the view may be renewed. The admin server has the same limits.
-const (
-	everyMin = 100 * time.Millisecond
-	everyMax = time.Minute
-)
-
 func newTop() *cobra.Command {
 	var at asking
 	var every time.Duration
@@ -40,7 +34,7 @@ Keys: q quits, space stops and goes on, arrows and page keys scroll.`,
   sluice top --once | head -3`,
 		Args: noArguments,
 		RunE: at.ask(func(c *cobra.Command, _ []string, client *admin.Client) error {
-			if every < everyMin || every > everyMax {
+			if every < admin.EveryMin || every > admin.EveryMax {
 				return usageError(fmt.Sprintf("--every is a time from 100ms to 1m, not %v", every))
 			}
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

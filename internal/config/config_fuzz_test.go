@@ -2,8 +2,6 @@ package config_test
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -14,18 +12,7 @@ import (
 // FuzzLoad feeds anything to the whole way from text to Config: nothing panics, every message has a place inside the file, and what is refused is refused with a
 // message.
 func FuzzLoad(f *testing.F) {
-	names, _ := filepath.Glob("testdata/*.txt")
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, part := range strings.Split("\n"+string(text), "\n=== ")[1:] {
-			_, input, _ := strings.Cut(part, "\n")
-			input, _, _ = strings.Cut(input, "\n---\n")
-			f.Add([]byte(input))
-		}
-	}
+	seeds(f)
 	f.Add([]byte(allKeys))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, d := load(map[string]string{"sluice.yaml": string(text)})

@@ -86,9 +86,6 @@ type Rotation struct {
 	Weight atomic.Int32
 }
 
-// WeightMax is the most that a weight may be.
-const WeightMax = 1000
-
 // AttemptsMax is the most that Pool.Attempts may be.
 const AttemptsMax = exchange.AttemptsMax
 

@@ -29,7 +29,7 @@ var bannedImports = map[string]struct {
 	"unsafe":    {[]string{"internal/loop", "internal/buf", "internal/systemd"}, "unsafe is only in loop, buf and systemd (one clock), each use with its reason"},
 	"log":       {nil, "log/slog is the one to use"},
 	"io/ioutil": {nil, "io and os have the same functions"},
-	"syscall": {[]string{"internal/loop", "internal/downstream/listen", "internal/observe", "internal/observe/logfile", "internal/admin", "internal/app", "internal/cli", "internal/systemd", "cmd/sluice", "test/*"},
+	"syscall": {[]string{"internal/loop", "internal/downstream/listen", "internal/observe", "internal/observe/logfile", "internal/admin", "internal/app", "internal/cli", "internal/draft", "internal/systemd", "cmd/sluice", "test/*"},
 		"system calls are the loop's business"},
 	"os/exec": {[]string{"internal/app", "test/*"}, "Sluice starts no programs"},
 	"testing": {[]string{"internal/*test", "internal/*/*test", "test/*"}, "a program does not link the testing package: make a test double's package, as exchangetest"},

@@ -57,13 +57,14 @@ const layers = `
 	systemd:
 
 	# The parts put together.
-	app: config build snapshot serve forward observe observe/* health admin upstream upstream/* downstream/* systemd exchange loop buf
+	app: draft config build snapshot serve forward observe observe/* health admin upstream upstream/* downstream/* systemd exchange loop buf
 	demo:
 	manual: build config
 	explain: build config snapshot serve route downstream/h1 observe/metric observe/trace upstream/resolve exchange loop
 	cli/shown:
+	draft:
 	cli/top: admin cli/shown
-	cli: cli/* admin app build config demo manual explain
+	cli: cli/* draft admin app build config demo manual explain
 	cmd/sluice: cli
 `
 

@@ -1,9 +1,23 @@
-// Package shown writes numbers for people: short, with a unit, of a width that fits in a column.
+// Package shown writes numbers for people: short, with a unit, of a width that fits in a column; and texts so that they do nothing to a terminal.
 //
 // Commands that print tables use it. It reads nothing and knows no terminal.
 package shown
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// Printable is text without what could act on a terminal.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
 
 // Milliseconds writes a time of that many milliseconds in at most 7 characters.
 func Milliseconds(ms float64) string {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"sluice/internal/admin"
@@ -272,7 +271,7 @@ func cut(name []rune, alike, width int) string {
 
 // pad makes text exactly width characters long; the end of a server's address says more than its beginning does.
 func pad(text string, width int) string {
-	text = printable(text)
+	text = shown.Printable(text)
 	n := utf8.RuneCountInString(text)
 	if n > width {
 		return "…" + string([]rune(text)[n-width+1:])
@@ -282,19 +281,9 @@ func pad(text string, width int) string {
 
 // fit cuts text to width characters.
 func fit(text string, width int) string {
-	text = printable(text)
+	text = shown.Printable(text)
 	if utf8.RuneCountInString(text) > width {
 		return string([]rune(text)[:max(width-1, 0)]) + "…"
 	}
 	return text
-}
-
-// printable is text without what would act on a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
 }

@@ -66,6 +66,11 @@ func TestCommandsChangeTheRunningProcess(t *testing.T) {
 	holds(first)
 	a.run(1, "rollback", "no config to go back to")
 
+	rewrite(t, name, configTo(first)+"# by hand\n")
+	a.run(1, "apply "+next, "was changed since it was read: reload it first", "--unsaved applies it all the same")
+	a.run(0, "apply --unsaved "+next, "generation 4", "is not changed")
+	a.run(0, "rollback", "generation 5")
+
 	a.run(0, "drain "+first, "http://"+first+" is draining", "no exchange is left")
 	a.run(0, "status", "draining: an operator has taken it out")
 	a.run(0, "undrain http://"+first+"/http://"+first, "is up")
